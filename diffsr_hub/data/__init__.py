@@ -1,0 +1,8 @@
+"""Minari datasets as transitions: find one, load it fast, split it by episode."""
+
+from diffsr_hub.data.episodes import Episodes, Moments, split_by_episode
+from diffsr_hub.data.loading import load
+from diffsr_hub.data.resolve import Resolution, resolve
+from diffsr_hub.data.versions import software
+
+__all__ = ["Episodes", "Moments", "Resolution", "load", "resolve", "software", "split_by_episode"]

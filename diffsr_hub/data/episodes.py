@@ -1,0 +1,191 @@
+"""Transitions with episode boundaries, gathered out of memory-mapped arrays."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffsr_hub.errors import UserError
+from diffsr_hub.transitions import Transitions
+
+_CHUNK_NUMBERS = 1 << 20  # in a chunk of observations: 8 MB in float64
+_CONSTANT = 1e-6  # of a coordinate's own size: about what float32 resolves
+
+
+@dataclass(frozen=True)
+class Part:
+    """One dataset of E episodes and N transitions."""
+
+    frames: Tensor
+    """`[N + E, obs_dim]`: the T+1 observations of every episode, stacked"""
+    action: Tensor
+    """`[N, action_dim]`"""
+    reward: Tensor
+    """`[N]`"""
+    terminated: Tensor
+    """`[N]`, bool"""
+    row: Tensor
+    """`[N]`, int64: the frame of each transition's obs; its next_obs is the next frame"""
+    lengths: Tensor
+    """`[E]`, int64: steps per episode"""
+
+    def transitions(self, index: Tensor) -> Transitions:
+        """Gather transitions, index `[B]`."""
+        row = self.row.index_select(0, index)
+        return Transitions(
+            obs=self.frames.index_select(0, row),
+            action=self.action.index_select(0, index),
+            reward=self.reward.index_select(0, index),
+            next_obs=self.frames.index_select(0, row + 1),
+            terminated=self.terminated.index_select(0, index),
+        )
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation, float32; the deviation is 1 where a coordinate does not vary."""
+
+    obs_mean: Tensor
+    """`[obs_dim]`"""
+    obs_std: Tensor
+    """`[obs_dim]`"""
+    reward_mean: Tensor
+    """`[]`"""
+    reward_std: Tensor
+    """`[]`"""
+
+
+class Episodes:
+    """One or several datasets of equal spaces, one after the other; nothing is copied.
+
+    Args:
+        parts: the datasets, in order.
+        env_id: Gymnasium id of the environment, if the data names one.
+        action_low: lowest original action, `[action_dim]`; None for discrete actions.
+        action_high: highest original action.
+        provenance: one JSON-able dict per dataset.
+
+    Attributes:
+        obs_dim: length of a flat observation.
+        action_dim: length of a flat action.
+        num_episodes: E, of all parts.
+        num_transitions: N, of all parts.
+        lengths: `[E]`, int64, steps per episode.
+        starts: `[E]`, int64, the first transition of each episode; the others of the episode follow it.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        env_id: str | None = None,
+        action_low: list[float] | None = None,
+        action_high: list[float] | None = None,
+        provenance: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.env_id, self.action_low, self.action_high = env_id, action_low, action_high
+        self.provenance = list(provenance)
+        self.obs_dim, self.action_dim = parts[0].frames.shape[1], parts[0].action.shape[1]
+        self.lengths = torch.cat([part.lengths for part in parts])
+        self.starts = self.lengths.cumsum(0) - self.lengths
+        self.num_episodes, self.num_transitions = len(self.lengths), int(self.lengths.sum())
+        self._parts = list(parts)
+        self._ends = torch.tensor([len(part.reward) for part in parts]).cumsum(0)
+
+    def transitions(self, index: Tensor) -> Transitions:
+        """Gather a batch.
+
+        Args:
+            index: `[B]`, int64, each from 0 to `num_transitions - 1`.
+
+        Returns:
+            The transitions, `[B, ...]`, in the order of `index`.
+
+        Raises:
+            IndexError: an index is out of range.
+        """
+        if len(self._parts) == 1:
+            return self._parts[0].transitions(index)
+        owner = torch.bucketize(index, self._ends, right=True).clamp_(max=len(self._parts) - 1)
+        order = torch.argsort(owner, stable=True)
+        counts = torch.bincount(owner, minlength=len(self._parts)).tolist()
+        first, gathered = 0, []
+        for part, end, chosen in zip(self._parts, self._ends, torch.split(index[order], counts), strict=True):
+            if len(chosen):
+                gathered.append(part.transitions(chosen - first))
+            first = int(end)
+        back = torch.empty_like(order)
+        back[order] = torch.arange(len(order))
+        return Transitions(*(torch.cat(column).index_select(0, back) for column in zip(*gathered, strict=True)))
+
+    def episode(self, i: int) -> Transitions:
+        """All T transitions of episode `i`, in order: `[T, ...]`."""
+        start = int(self.starts[i])
+        return self.transitions(torch.arange(start, start + int(self.lengths[i])))
+
+    def indices(self, episode_ids: Tensor) -> Tensor:
+        """Indices of all transitions of some episodes.
+
+        Args:
+            episode_ids: `[M]`, int64.
+
+        Returns:
+            `[sum of their lengths]`, int64, episode after episode in the order given.
+        """
+        lengths = self.lengths[episode_ids]
+        before = lengths.cumsum(0) - lengths
+        return torch.repeat_interleave(self.starts[episode_ids] - before, lengths) + torch.arange(int(lengths.sum()))
+
+    def moments(self, episode_ids: Tensor) -> Moments:
+        """Mean and standard deviation (of the population) of obs and reward over some episodes.
+
+        Computed in float64, chunk by chunk: the data need not fit in memory.
+
+        Args:
+            episode_ids: `[M]`, int64, at least one.
+        """
+        mean, std = _moments(self._chunks(episode_ids))
+        return Moments(mean[:-1], std[:-1], mean[-1], std[-1])
+
+    def _chunks(self, episode_ids: Tensor) -> Iterator[Tensor]:
+        """Obs and reward side by side, `[n, obs_dim + 1]`."""
+        for index in torch.split(self.indices(episode_ids), max(1, _CHUNK_NUMBERS // self.obs_dim)):
+            batch = self.transitions(index)
+            yield torch.cat((batch.obs, batch.reward.unsqueeze(-1)), dim=-1)
+
+
+def split_by_episode(episodes: Episodes, validation_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Split into training and validation by whole episodes, as neighbouring transitions are nearly copies.
+
+    Args:
+        episodes: to split.
+        validation_fraction: of the episodes, between 0 and 1; neither side is left empty if there are two episodes.
+        seed: the same seed gives the same split.
+
+    Returns:
+        Episode indices of training and of validation, int64, sorted, disjoint, together all.
+
+    Raises:
+        UserError: the fraction is not between 0 and 1.
+    """
+    if not 0.0 < validation_fraction < 1.0:
+        raise UserError(f"the validation fraction must be between 0 and 1, not {validation_fraction}")
+    count = episodes.num_episodes
+    held_out = min(max(round(count * validation_fraction), 1), count - 1)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[held_out:].sort().values, order[:held_out].sort().values
+
+
+def _moments(chunks: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over the first axis, chunks combined as by Chan et al. (1979)."""
+    count, mean, squares = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for chunk in chunks:
+        values = chunk.double()
+        chunk_mean = values.mean(0)
+        shift, total = chunk_mean - mean, count + len(values)
+        squares = squares + (values - chunk_mean).square().sum(0) + shift.square() * (count * len(values) / total)
+        mean, count = mean + shift * (len(values) / total), total
+    std = (squares / count).sqrt()
+    constant = std <= _CONSTANT * mean.abs().clamp(min=1.0)
+    return mean.float(), torch.where(constant, 1.0, std).float()

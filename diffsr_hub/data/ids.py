@@ -1,0 +1,75 @@
+"""Minari's dataset ids: their grammar, and which of them a user's word means.
+
+Minari's own parser crashes on an id without version, and its prefixes are plain string prefixes (`mujoco/humanoid`
+also finds `mujoco/humanoidstandup`). Here a namespace is compared whole.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from diffsr_hub.errors import UserError
+
+BUNDLED = "bundled"
+"""The dataset name of what the project's own behaviour policies collected."""
+
+_GRAMMAR = re.compile(r"(?:(?P<namespace>[-\w]+(?:/[-\w]+)*)/)?(?P<name>[-\w]+?)(?:-v(?P<version>\d+))?")
+
+
+class DatasetId(NamedTuple):
+    """An id taken apart: `mujoco/hopper/medium-v0` is (`mujoco/hopper`, `medium`, 0)."""
+
+    namespace: str | None
+    name: str
+    version: int | None
+
+
+def parse(text: str) -> DatasetId:
+    """Take an id apart; the version is optional.
+
+    Raises:
+        UserError: it is not an id.
+    """
+    match = _GRAMMAR.fullmatch(text)
+    if match is None:
+        raise UserError(
+            f"{text!r} is not a Minari dataset: write an id (mujoco/hopper/medium-v0), "
+            "an id without version (mujoco/hopper/medium) or a namespace (mujoco/hopper)"
+        )
+    version = match["version"]
+    return DatasetId(match["namespace"], match["name"], None if version is None else int(version))
+
+
+def select(word: str, tiers: Sequence[str], known: Collection[str]) -> list[str]:
+    """Expand what a user wrote into ids of `known`, sorted; empty if none fits.
+
+    An exact id is itself, an id without version its highest version, a namespace the newest version of each dataset
+    directly under it: of those named in `tiers`, or else of all but the bundled one, or else the bundled one.
+    """
+    wanted = parse(word)
+    if wanted.version is not None:
+        return [word] if word in known else []
+    parsed = {identifier: parse(identifier) for identifier in known}
+    versions = [i for i, p in parsed.items() if (p.namespace, p.name) == (wanted.namespace, wanted.name)]
+    if versions:
+        return _newest(versions)
+    inside = [identifier for identifier, p in parsed.items() if p.namespace == word]
+    if tiers:
+        return _newest([identifier for identifier in inside if parsed[identifier].name in tiers])
+    published = [identifier for identifier in inside if parsed[identifier].name != BUNDLED]
+    return _newest(published or inside)
+
+
+def missing_tiers(word: str, tiers: Sequence[str], found: Collection[str]) -> list[str]:
+    """The tiers asked of a namespace that `found` lacks; none where `word` names one dataset."""
+    names = {parse(identifier).name for identifier in found if parse(identifier).namespace == word}
+    if found and not names:
+        return []
+    return [tier for tier in tiers if tier not in names]
+
+
+def _newest(identifiers: Sequence[str]) -> list[str]:
+    newest: dict[tuple[str | None, str], str] = {}
+    for identifier in sorted(identifiers, key=lambda i: parse(i).version or 0):
+        newest[parse(identifier)[:2]] = identifier
+    return sorted(newest.values())

@@ -1,0 +1,169 @@
+"""What a user writes to exact dataset ids on this machine: local first, then Minari's remote, then the default."""
+
+import difflib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from diffsr_hub.data import remote
+from diffsr_hub.data.ids import BUNDLED, missing_tiers, parse, select
+from diffsr_hub.data.source import datasets_root, local_datasets
+from diffsr_hub.errors import UserError
+
+_NEARBY = 12  # ids in an error message
+
+Say = Callable[[str], None]
+Collect = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Datasets that are on this machine."""
+
+    ids: tuple[str, ...]
+    """exact Minari ids, with version, sorted"""
+    source: str
+    """`"bundled"` if one is the embedded default, else `"remote"` if one was downloaded now, else `"local"`"""
+
+
+def resolve(
+    datasets: Sequence[str],
+    *,
+    tiers: Sequence[str] = (),
+    download: bool = True,
+    collect: Collect | None = None,
+    say: Say = print,
+) -> Resolution:
+    """Find the datasets that a user means, and bring those to this machine that are not on it.
+
+    Args:
+        datasets: each an exact id (`mujoco/hopper/medium-v0`), an id without version (its highest usable one) or a
+            namespace (`mujoco/hopper`: the newest version of every dataset directly under it).
+        tiers: which datasets of a namespace, by name, such as `("medium", "expert")`; empty for all.
+        download: whether to ask Minari's remote; `HF_HUB_OFFLINE=1` forbids it too.
+        collect: makes the embedded default of a namespace and returns its id; raises `UserError` if there is none.
+        say: takes each line that the user should see.
+
+    Raises:
+        UserError: nothing fits; the message lists what exists nearby.
+    """
+    if not datasets:
+        raise UserError("no dataset was named: write for example mujoco/hopper")
+    search = _Search(tiers, collect, say, may_download=download)
+    ids = tuple(sorted({identifier for word in datasets for identifier in search.find(word.strip().rstrip("/"))}))
+    say("datasets: " + ", ".join(ids))
+    bundled = any(parse(identifier).name == BUNDLED for identifier in ids)
+    return Resolution(ids, "bundled" if bundled else "remote" if search.downloaded else "local")
+
+
+class _Search:
+    """One resolution: remembers what is on this machine and whether the remote answers."""
+
+    def __init__(self, tiers: Sequence[str], collect: Collect | None, say: Say, *, may_download: bool) -> None:
+        self.downloaded = False
+        self._tiers, self._collect, self._say = tiers, collect, say
+        self._local = _readable(local_datasets())
+        self._remote_answers = None if may_download and not remote.offline() else False
+
+    def find(self, word: str) -> list[str]:
+        """Exact ids for one word, all on this machine afterwards."""
+        found = self._found(word, self._local)
+        if not found and self._may_ask():
+            there = self._ask(word)
+            found = self._found(word, {*self._local, *there})
+            for identifier in found:
+                self._fetch(identifier)
+        if not found:
+            found = self._default(word)
+        elif word == parse(found[0]).namespace and parse(found[0]).name == BUNDLED and not self._tiers:
+            self._say(f"{word}: using {found[0]}, collected here earlier; to use published data, name it with its id")
+        if not found:
+            raise UserError(self._nothing_fits(word))
+        return found
+
+    def _found(self, word: str, known: Collection[str]) -> list[str]:
+        found = select(word, self._tiers, known)
+        return [] if missing_tiers(word, self._tiers, found) else found
+
+    def _may_ask(self) -> bool:
+        """Whether the remote may be asked and answers; says so before the first contact."""
+        if self._remote_answers is None:
+            where = f"{remote.remote_name()} ({remote.endpoint()})"
+            self._say(f"not on this machine: asking {where}; to skip: HF_HUB_OFFLINE=1 or --download false")
+            self._remote_answers = remote.reachable()
+            if not self._remote_answers:
+                self._say(f"{where} does not answer: going on without it")
+        return self._remote_answers
+
+    def _ask(self, prefix: str) -> list[str]:
+        try:
+            return remote.remote_ids(prefix)
+        except remote.RemoteError as error:
+            self._remote_answers = False
+            self._say(f"{error}: going on without it")
+            return []
+
+    def _fetch(self, identifier: str) -> None:
+        if identifier not in self._local:
+            self._say(f"downloading {identifier} from {remote.remote_name()} into {datasets_root()}")
+            remote.download(identifier)
+            self._local, self.downloaded = {*self._local, identifier}, True
+
+    def _default(self, word: str) -> list[str]:
+        """The embedded default, where the word leaves room for it: it never stands in for a dataset named exactly."""
+        wanted = parse(word)
+        named = wanted.name == BUNDLED and wanted.version in (None, 0)
+        if self._collect is None or (wanted.version is not None and not named):
+            return []
+        if self._tiers and not named and set(self._tiers) != {BUNDLED}:
+            return []
+        namespace = wanted.namespace if named else word
+        try:
+            identifier = self._collect(namespace or "")
+        except UserError as error:
+            self._say(str(error))
+            return []
+        self._say(
+            f"nothing on disk, nothing downloadable: using the embedded behaviour policies of {namespace}, {identifier}"
+        )
+        return [identifier]
+
+    def _nothing_fits(self, word: str) -> str:
+        wish = f"{word!r} with tiers {', '.join(self._tiers)}" if self._tiers else repr(word)
+        folder = datasets_root() / word
+        broken = f" ({folder} is incomplete, or of a version that this Minari cannot read)" if folder.exists() else ""
+        top = word.split("/", maxsplit=1)[0] + "/"
+        there = self._ask(top) if self._remote_answers else []
+        remotely = f"at {remote.remote_name()}: {_nearby(word, there)}"
+        lines = [
+            f"no dataset fits {wish}{broken}",
+            f"on this machine, in {datasets_root()}: {_nearby(word, self._local)}",
+            remotely if self._remote_answers else f"{remote.remote_name()} was not asked",
+            *_guess(word, {*self._local, *there}),
+            "MINARI_DATASETS_PATH chooses the folder, MINARI_REMOTE the remote",
+        ]
+        return "; ".join(lines)
+
+
+def _readable(local: dict[str, str]) -> set[str]:
+    """The ids that the installed Minari can read."""
+    from minari import supported_dataset_versions
+
+    return {identifier for identifier, version in local.items() if version in supported_dataset_versions}
+
+
+def _nearby(word: str, known: Collection[str]) -> str:
+    """The ids under the same top folder, or else any, closest first."""
+    top = word.split("/", maxsplit=1)[0] + "/"
+    candidates = [identifier for identifier in known if identifier.startswith(top)] or list(known)
+    closest = sorted(candidates, key=lambda i: (-difflib.SequenceMatcher(None, word, i).ratio(), i))
+    more = f" and {len(closest) - _NEARBY} more" if len(closest) > _NEARBY else ""
+    return ", ".join(closest[:_NEARBY]) + more if closest else "nothing"
+
+
+def _guess(word: str, known: Collection[str]) -> list[str]:
+    """What the user may have meant: an id, an id without version, or a namespace."""
+    words = set(known)
+    for identifier in known:
+        words |= {identifier.rpartition("-v")[0], parse(identifier).namespace or identifier}
+    close = difflib.get_close_matches(word, sorted(words - {word}), n=1, cutoff=0.7)
+    return [f"did you mean {close[0]}?"] if close else []

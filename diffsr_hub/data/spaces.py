@@ -1,0 +1,127 @@
+"""Gymnasium spaces as flat columns: the leaves of an observation space, one-hot codes, equality of two spaces."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffsr_hub.errors import UserError
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+_SMALLEST_IMAGE_SIDE = 32  # Minari's own line between a matrix and an image
+
+
+class Leaf(NamedTuple):
+    """A Box or a discrete space inside a possibly nested space."""
+
+    path: tuple[str | int, ...]
+    """keys of Dict and positions of Tuple from the root to here"""
+    space: "gym.Space[Any]"
+
+
+def leaves(space: "gym.Space[Any]", path: tuple[str | int, ...] = ()) -> list[Leaf]:
+    """The leaves of a space in the order in which `gymnasium.spaces.flatten` concatenates them.
+
+    Raises:
+        UserError: a leaf is an image, or cannot be flattened into numbers.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict):
+        return [leaf for key, inner in space.spaces.items() for leaf in leaves(inner, (*path, key))]
+    if isinstance(space, spaces.Tuple):
+        return [leaf for i, inner in enumerate(space.spaces) for leaf in leaves(inner, (*path, i))]
+    if isinstance(space, spaces.Box) and _looks_like_image(space):
+        raise UserError(f"image observations are not supported yet ({space}): use a dataset with vector observations")
+    if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+        raise UserError(f"a space of type {type(space).__name__} cannot be flattened into numbers: {space}")
+    return [Leaf(path, space)]
+
+
+def width(space: "gym.Space[Any]") -> int:
+    """Number of columns of a leaf after `encode`."""
+    from gymnasium import spaces
+
+    return spaces.flatdim(space)
+
+
+def encode(space: "gym.Space[Any]", values: NDArray[Any]) -> NDArray[Any]:
+    """Flatten the column of a leaf, row by row as `gymnasium.spaces.flatten` does.
+
+    Args:
+        space: the leaf's space.
+        values: `[n, *space.shape]`
+
+    Returns:
+        `[n, width(space)]`: numbers as they are, categories one-hot.
+
+    Raises:
+        ValueError: the shape is not the space's, or a category is outside of it.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return _one_hot(values.reshape(len(values), 1) - space.start, np.array([space.n]))
+    if values.shape[1:] != space.shape:
+        raise ValueError(f"has rows of shape {values.shape[1:]}, its space says {space.shape}")
+    flat = values.reshape(len(values), -1)
+    if isinstance(space, spaces.MultiDiscrete):
+        return _one_hot(flat - space.start.reshape(-1), space.nvec.reshape(-1))
+    return flat
+
+
+def action_bounds(space: "gym.Space[Any]") -> tuple[list[float], list[float]] | None:
+    """Lowest and highest action of a Box; None for discrete actions.
+
+    Raises:
+        UserError: actions of this kind are not supported.
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return space.low.reshape(-1).tolist(), space.high.reshape(-1).tolist()
+    if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
+        raise UserError(f"actions of type {type(space).__name__} are not supported: Box or discrete ones are")
+    return None
+
+
+def difference(first: Any, second: Any, path: str = "") -> str | None:
+    """Where two serialized spaces differ, e.g. `shape: [11] or [17]`; None if they are equal.
+
+    Their dtypes do not count, and bounds are compared as float32: everything becomes float32.
+    """
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = [key for key in (*first, *second) if key != "dtype"]
+        inner = (difference(first.get(key), second.get(key), f"{path} {key}") for key in keys)
+        return next((text for text in inner if text), None)
+    if isinstance(first, float) and isinstance(second, float):
+        with np.errstate(over="ignore"):
+            same = bool(np.float32(first) == np.float32(second))
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        same = all(difference(one, other) is None for one, other in zip(first, second, strict=True))
+    else:
+        same = first == second
+    return None if same else f"{path.strip()}: {first} or {second}"
+
+
+def _one_hot(categories: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float32]:
+    """Codes `[n, sum(sizes)]` of categories `[n, len(sizes)]` counted from 0."""
+    if ((categories < 0) | (categories >= sizes)).any():
+        raise ValueError(f"has a category outside of its space, which has {_sizes_text(sizes)}")
+    codes = np.zeros((len(categories), int(sizes.sum())), np.float32)
+    offsets = np.cumsum(sizes) - sizes
+    np.put_along_axis(codes, categories + offsets, 1.0, axis=1)
+    return codes
+
+
+def _sizes_text(sizes: Sequence[int] | NDArray[Any]) -> str:
+    return " × ".join(str(int(size)) for size in sizes) + " of them"
+
+
+def _looks_like_image(space: "gym.spaces.Box") -> bool:
+    if len(space.shape) >= 3:
+        return True
+    return len(space.shape) == 2 and space.dtype == np.uint8 and min(space.shape) >= _SMALLEST_IMAGE_SIDE
