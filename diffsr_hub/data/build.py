@@ -1,10 +1,11 @@
-"""A dataset written out as flat arrays, episode by episode: memory does not grow with the dataset."""
+"""A dataset written out as flat arrays, block by block: memory does not grow with the dataset."""
 
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diffsr_hub.data.arrays import ArrayWriter
 from diffsr_hub.data.reading import Reader
@@ -42,18 +43,23 @@ def build(source: Source, folder: Path) -> dict[str, Any]:
                 ("lengths", np.int64, ()),
             )
         }
-        first = 0
-        for episode in reader:
-            steps = len(episode.reward)
-            for name, values in episode._asdict().items():
+        episodes, steps = 0, 0
+        for block in reader:
+            for name, values in block._asdict().items():
                 writers[name].append(values)
-            writers["row"].append(np.arange(first, first + steps))
-            writers["lengths"].append(np.array([steps]))
-            first += steps + 1
+            writers["row"].append(_rows(block.lengths, episodes, steps))
+            episodes, steps = episodes + len(block.lengths), steps + len(block.reward)
+        low, high = reader.bounds or (None, None)
         return {
             "obs_dim": reader.obs_dim,
             "action_dim": reader.action_dim,
-            "action_low": reader.action_low,
-            "action_high": reader.action_high,
+            "action_low": low,
+            "action_high": high,
             "arrays": {name: writer.close() for name, writer in writers.items()},
         }
+
+
+def _rows(lengths: NDArray[np.int64], episodes: int, steps: int) -> NDArray[np.int64]:
+    """Frame of each transition's obs, after `episodes` earlier episodes, each with one frame more than its steps."""
+    count = int(lengths.sum())
+    return np.arange(steps, steps + count) + np.repeat(np.arange(episodes, episodes + len(lengths)), lengths)

@@ -18,7 +18,7 @@ Fingerprint = dict[str, list[int]]
 _METADATA = "metadata.json"
 _MAIN_FILE = "main_data.hdf5"
 _DEEPEST_NAMESPACE = 8  # a guard against links that form a ring
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 23  # large, as each block waits once for Python's lock
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Source:
     """the `data` folder of the dataset"""
     metadata: dict[str, Any]
     """`metadata.json` as it is: spaces and environment spec are JSON inside strings"""
+
+    @property
+    def is_hdf5(self) -> bool:
+        """Stored in Minari's HDF5 file, and not as Arrow or Parquet."""
+        return bool(self.metadata["data_format"] == "hdf5")
 
     def files(self) -> list[Path]:
         """Every file, sorted by relative path."""
