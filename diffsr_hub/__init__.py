@@ -1,0 +1,8 @@
+"""Pretrained Diffusion Spectral Representations for reinforcement learning."""
+
+from diffsr_hub.encoder import DiffSR
+from diffsr_hub.errors import UserError
+from diffsr_hub.transitions import Transitions
+
+__all__ = ["DiffSR", "Transitions", "UserError", "__version__"]
+__version__ = "0.1.0"

@@ -133,7 +133,9 @@ def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, f
     policies = [
         {
             "name": policy.name,
-            "returns": {str(noise): round(mean_return(eval_env, policy, noise, 20, 10_000), 1) for noise in NOISE_LEVELS},
+            "returns": {
+                str(noise): round(mean_return(eval_env, policy, noise, 20, 10_000), 1) for noise in NOISE_LEVELS
+            },
             "weight": policy.weight.tolist(),
             "bias": policy.bias.tolist(),
         }

@@ -1,0 +1,152 @@
+"""A model as a folder: `config.json` and `model.safetensors`, written atomically and read strictly.
+
+Nothing that is read here can execute: the configuration is JSON, the weights are safetensors. Sizes are compared before
+anything is allocated, and one missing or extra tensor is an error.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from diffsr_hub.errors import UserError
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMAT_VERSION = 1
+MAX_CONFIG_BYTES = 1_000_000
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file so that a reader finds the old one or the new one, never a half."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, file)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write strict JSON (no NaN, no infinity) atomically, with a stable layout."""
+    write_text(file, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write `config.json` and `model.safetensors` into a folder, weights first.
+
+    Args:
+        folder: Created where it does not exist.
+        model_type: Name of the class, checked when loading.
+        arguments: Its constructor's arguments, JSON values only.
+        tensors: Its state, on any device.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{WEIGHTS}.partial"
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    partial.write_bytes(serialize(contiguous, metadata={"format": "pt", "model_type": model_type}))
+    os.replace(partial, folder / WEIGHTS)
+    write_json(folder / CONFIG, {"model_type": model_type, "format_version": FORMAT_VERSION, **arguments})
+
+
+def find(source: str | Path, *, revision: str | None, local_files_only: bool, token: str | None) -> tuple[Path, Path]:
+    """Locate configuration and weights in a folder, or download them from the Hub.
+
+    Raises:
+        UserError: Neither a folder with both files nor a repository that has them.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        return _in_folder(folder, CONFIG), _in_folder(folder, WEIGHTS)
+    if folder.exists():
+        raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
+    try:
+        paths = [
+            hf_hub_download(str(source), name, revision=revision, local_files_only=local_files_only, token=token)
+            for name in (CONFIG, WEIGHTS)
+        ]
+    except HFValidationError as error:
+        raise UserError(f"{source} is neither a folder that exists nor a repository id like org/name") from error
+    except LocalEntryNotFoundError as error:
+        raise UserError(
+            f"{source} is neither a folder nor cached, and the Hub was not reached: {_line(error)}"
+        ) from error
+    except EntryNotFoundError as error:
+        raise UserError(f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not an encoder") from error
+    except (HfHubHTTPError, OSError) as error:
+        raise UserError(f"{source} is not a folder, and the Hub did not give it: {_line(error)}") from error
+    return Path(paths[0]), Path(paths[1])
+
+
+def read_config(file: Path, model_type: str) -> dict[str, Any]:
+    """The constructor's arguments of a saved model.
+
+    Raises:
+        UserError: The file is malformed, of another class, or of a newer format.
+    """
+    try:
+        if file.stat().st_size > MAX_CONFIG_BYTES:
+            raise ValueError(f"larger than {MAX_CONFIG_BYTES:,} bytes")
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise UserError(f"{file} is not a readable JSON configuration: {_line(error)}") from error
+    if not isinstance(config, dict) or config.get("model_type") != model_type:
+        found = config.get("model_type") if isinstance(config, dict) else type(config).__name__
+        raise UserError(f"{file} describes {found!r}, not a {model_type}")
+    version = config.pop("format_version", None)
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise UserError(
+            f"{file} has format version {version!r}; this diffsr-hub reads 1 to {FORMAT_VERSION}: a newer one is needed"
+        )
+    del config["model_type"]
+    return config
+
+
+def read_weights(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a saved model, after their names, shapes and types were compared with those expected.
+
+    Args:
+        file: The safetensors file.
+        expected: State of a model of the right sizes; may be on the meta device.
+
+    Raises:
+        UserError: The file is no safetensors file, or a tensor is missing, extra, or of another shape or type.
+    """
+    try:
+        with safe_open(file, framework="pt") as stored:
+            slices = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+            shapes = {name: tuple(piece.get_shape()) for name, piece in slices.items()}
+            _compare(file, shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is not a readable safetensors file: {_line(error)}") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype != expected[name].dtype:
+            raise UserError(f"{file}: tensor {name} is {tensor.dtype}, expected {expected[name].dtype}")
+    return tensors
+
+
+def _compare(file: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or extra:
+        raise UserError(f"{file} does not fit its {CONFIG}: missing {missing or 'nothing'}, extra {extra or 'nothing'}")
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise UserError(f"{file} does not fit its {CONFIG}: {name} is {found[name]}, expected {shape}")
+
+
+def _in_folder(folder: Path, name: str) -> Path:
+    file = folder / name
+    if file.is_file():
+        return file
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"})
+    hint = f"; {', '.join(pickles)} can run code when loaded and is never read" if pickles else ""
+    raise UserError(f"{folder} has no {name}{hint}: expected {CONFIG} and {WEIGHTS}")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
