@@ -129,7 +129,7 @@ class _Search:
 
     def _nothing_fits(self, word: str) -> str:
         wish = f"{word!r} with tiers {', '.join(self._tiers)}" if self._tiers else repr(word)
-        folder = datasets_root() / word
+        folder = datasets_root() / word / "data"
         broken = f" ({folder} is incomplete, or of a version that this Minari cannot read)" if folder.exists() else ""
         top = word.split("/", maxsplit=1)[0] + "/"
         there = self._ask(top) if self._remote_answers else []
@@ -165,5 +165,5 @@ def _guess(word: str, known: Collection[str]) -> list[str]:
     words = set(known)
     for identifier in known:
         words |= {identifier.rpartition("-v")[0], parse(identifier).namespace or identifier}
-    close = difflib.get_close_matches(word, sorted(words - {word}), n=1, cutoff=0.7)
+    close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.7) if word not in words else []
     return [f"did you mean {close[0]}?"] if close else []

@@ -8,7 +8,7 @@ from diffsr_hub.data.source import open_source
 
 def test_everything_that_minari_knows_is_kept(make: Any) -> None:
     source = open_source(make("test/deep/coded-v3"))
-    source.metadata |= {"ref_min_score": 1.0, "ref_max_score": 2.0}  # Minari writes them only beside an environment
+    source.metadata.update(ref_min_score=1.0, ref_max_score=2.0)  # Minari writes them only beside an environment
     found = provenance(source, "abc")
     assert found["id"] == "test/deep/coded-v3"
     assert (found["namespace"], found["version"], found["source"]) == ("test/deep", 3, "local")

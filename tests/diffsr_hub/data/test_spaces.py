@@ -1,3 +1,5 @@
+import operator
+from functools import reduce
 from typing import Any
 
 import gymnasium as gym
@@ -21,12 +23,7 @@ NESTED = spaces.Dict(
 
 
 def column(samples: list[Any], path: tuple[str | int, ...]) -> np.ndarray[Any, Any]:
-    values = []
-    for sample in samples:
-        for key in path:
-            sample = sample[key]
-        values.append(sample)
-    return np.asarray(values)
+    return np.asarray([reduce(operator.getitem, path, sample) for sample in samples])
 
 
 @pytest.mark.parametrize(
