@@ -1,5 +1,38 @@
-"""The one error that a user can cause."""
+"""The one error that a user can cause, and how a command ends on it."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
     """Bad input, in one line: what was wrong and what would be right. Commands print it without a traceback."""
+
+
+def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is not among the valid ones: lists them, and guesses the one that was meant.
+
+    Names with slashes are compared by their last part.
+    """
+    last_parts = {name.rpartition("/")[2]: name for name in sorted(known)}
+    close = difflib.get_close_matches(word.rpartition("/")[2], last_parts, n=1)
+    guess = f"; did you mean {last_parts[close[0]]}?" if close else ""
+    return UserError(f"unknown {kind} {word!r}, valid: {', '.join(last_parts.values()) or 'none'}{guess}")
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the program with 2 and one line on a `UserError`, with 130 on Ctrl-C; decorates every `main`.
+
+    Raises:
+        SystemExit: in place of these two.
+    """
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -7,13 +7,15 @@ folded into the weight and the bias, so that a policy reads raw observations. Th
 those on the way that come closest to a half and to a quarter of its return.
 """
 
-import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 if not __package__:
+    # Run as a script: import from the checkout, not from this folder.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import gymnasium as gym
@@ -24,14 +26,20 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
-from pretrain.behaviour import POLICIES, LinearPolicy, rollout
+from diffsr_hub.errors import UserError, exit_codes, unknown
+from pretrain.behaviour import NOISE_LEVELS, POLICIES, LinearPolicy, Record, mean_return, save
 
-NOISE_LEVELS = (0.0, 0.1, 0.2, 0.4)
+_EPISODES = 20  # of every return that is recorded
+_SHORTLIST = 5  # policies per tier that are measured again
+_SHORTLIST_SEED, _RECORD_SEED = 20_000, 10_000
+
+Found = list[tuple[float, LinearPolicy]]
+"""Policies met on the way, each with its noiseless return over few episodes."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of the search for one robot; `alive_bonus` is subtracted, or standing still would be a fine policy."""
+    """Settings of the search for one robot, most of them the paper's."""
 
     env: str
     n_delta: int
@@ -39,6 +47,7 @@ class Recipe:
     learning_rate: float
     delta_std: float
     alive_bonus: float = 0.0
+    """subtracted from each reward, or standing still would be a fine policy"""
 
 
 RECIPES = {
@@ -50,27 +59,72 @@ RECIPES = {
 }
 
 
-def mean_return(env: gym.Env[Any, Any], policy: LinearPolicy, noise: float, episodes: int, seed: int) -> float:
-    """Mean undiscounted return over `episodes` episodes with action noise."""
-    rng = np.random.default_rng(seed)
-    return float(np.mean([rollout(env, policy, noise, rng)["rewards"].sum() for _ in range(episodes)]))
+def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, folder: Path = POLICIES) -> Path:
+    """Search linear policies for one robot and write `<folder>/<robot>.json`.
+
+    Args:
+        robot: one of the robots of `RECIPES`.
+        steps: environment steps of the search.
+        seed: seed of the search.
+        every: updates between two evaluations.
+        folder: where the record is written.
+
+    Raises:
+        UserError: there is no recipe for the robot, or a number makes no sense.
+    """
+    if robot not in RECIPES:
+        raise unknown("robot", robot, RECIPES)
+    if steps < 1 or every < 1 or seed < 0:
+        raise UserError("--steps and --every must be at least 1, --seed at least 0")
+    folder.mkdir(parents=True, exist_ok=True)  # fails now, not after hours
+    recipe = RECIPES[robot]
+    env = gym.make(recipe.env)
+    chosen = tiers(_learn(recipe, env, steps, seed, every), env)
+    policies = [replace(policy, returns=_measure(env, policy)) for policy in chosen]
+    record = Record(
+        env=recipe.env,
+        algorithm="ARS (linear policy)",
+        command=f"python pretrain/search.py {robot} --steps {steps} --seed {seed} --every {every}",
+        mujoco=version("mujoco"),
+        episodes=_EPISODES,
+        random_return=round(mean_return(env, None, 0.0, episodes=_EPISODES, seed=_RECORD_SEED), 1),
+        policies=tuple(policies),
+    )
+    file = folder / f"{robot}.json"
+    save(record, file)
+    print(file, {policy.name: policy.returns for policy in policies})
+    return file
 
 
-def fold(model: ARS, statistics: VecNormalize) -> LinearPolicy:
-    """The linear policy on raw observations that equals `model` behind its observation normaliser."""
-    weight = model.policy.action_net[0].weight.detach().double().numpy()
-    rms = statistics.obs_rms
-    scaled = weight / np.sqrt(rms.var + statistics.epsilon)  # type: ignore[union-attr]
-    return LinearPolicy("candidate", scaled, -scaled @ rms.mean)  # type: ignore[union-attr]
+def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every: int) -> Found:
+    training = VecNormalize(make_vec_env(recipe.env, seed=seed), norm_obs=True, norm_reward=False)
+    model = ARS(
+        "LinearPolicy",
+        training,
+        n_delta=recipe.n_delta,
+        n_top=recipe.n_top,
+        learning_rate=recipe.learning_rate,
+        delta_std=recipe.delta_std,
+        alive_bonus_offset=-recipe.alive_bonus,
+        seed=seed,
+    )
+    keeper = _KeepPolicies(env, every)
+    try:
+        model.learn(steps, callback=keeper)
+    except KeyboardInterrupt:
+        if not keeper.found:
+            raise
+        print("Stopped early: keeping the best policies met so far.")
+    return keeper.found
 
 
-class KeepPolicies(BaseCallback):
+class _KeepPolicies(BaseCallback):
     """Evaluate the current policy after every few updates and remember it with its noiseless return."""
 
     def __init__(self, env: gym.Env[Any, Any], every: int) -> None:
         super().__init__()
         self.eval_env, self.every, self.updates = env, every, 0
-        self.found: list[tuple[float, LinearPolicy]] = []
+        self.found: Found = []
 
     def _on_step(self) -> bool:
         return True
@@ -85,81 +139,49 @@ class KeepPolicies(BaseCallback):
             print(f"{self.num_timesteps:>9} steps  return {result:8.1f}  best {best:8.1f}", flush=True)
         self.updates += 1
 
-    def _on_step(self) -> bool:
-        return True
 
+def fold(model: ARS, statistics: VecNormalize) -> LinearPolicy:
+    """The linear policy on raw observations that equals `model` behind its observation normaliser.
 
-def tiers(found: list[tuple[float, LinearPolicy]], env: gym.Env[Any, Any]) -> list[LinearPolicy]:
-    """The best policy, and those closest to a half and to a quarter of its return, named by tier.
-
-    The best five of the search are measured again on 20 fresh episodes, since three may have been lucky.
+    They differ only where the normaliser would clip.
     """
-    leaders = [policy for _, policy in sorted(found, key=lambda pair: -pair[0])[:5]]
-    best, leader = max(((mean_return(env, p, 0.0, 20, 20_000), p) for p in leaders), key=lambda pair: pair[0])
+    weight = model.policy.state_dict()["action_net.0.weight"].double().numpy()
+    rms = statistics.obs_rms
+    assert not isinstance(rms, dict)
+    scaled = weight / np.sqrt(rms.var + statistics.epsilon)
+    return LinearPolicy("candidate", scaled, -scaled @ rms.mean)
+
+
+def tiers(found: Found, env: gym.Env[Any, Any]) -> list[LinearPolicy]:
+    """The best policy, and those closest to a half and to a quarter of its return, named by tier and rounded.
+
+    The few episodes of the search may have been lucky: those that come into question are measured again.
+    """
+    leaders = _shortlist(found, max(value for value, _ in found), env)
+    best, leader = max(leaders, key=lambda pair: pair[0])
     chosen = {"best": leader}
     for name, goal in {"medium": best / 2, "weak": best / 4}.items():
-        chosen[name] = min(found, key=lambda pair: abs(pair[0] - goal))[1]
-    return [LinearPolicy(name, p.weight.round(6), p.bias.round(6)) for name, p in chosen.items()]
+        chosen[name] = min(_shortlist(found, goal, env), key=lambda pair: abs(pair[0] - goal))[1]
+    return [replace(p, name=name, weight=p.weight.round(6), bias=p.bias.round(6)) for name, p in chosen.items()]
 
 
-def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, folder: Path = POLICIES) -> Path:
-    """Search linear policies for one robot and write `<folder>/<robot>.json`.
+def _shortlist(found: Found, goal: float, env: gym.Env[Any, Any]) -> Found:
+    """The policies whose return seems closest to `goal`, measured again on fresh episodes."""
+    closest = sorted(found, key=lambda pair: abs(pair[0] - goal))[:_SHORTLIST]
+    return [(mean_return(env, p, 0.0, episodes=_EPISODES, seed=_SHORTLIST_SEED), p) for _, p in closest]
 
-    Args:
-        robot: One of the robots of `RECIPES`.
-        steps: Environment steps of the search.
-        seed: Seed of the search.
-        every: Updates between two evaluations.
-        folder: Where the record is written.
-    """
-    recipe = RECIPES[robot]
-    env = VecNormalize(make_vec_env(recipe.env, seed=seed), norm_obs=True, norm_reward=False)
-    model = ARS(
-        "LinearPolicy",
-        env,
-        n_delta=recipe.n_delta,
-        n_top=recipe.n_top,
-        learning_rate=recipe.learning_rate,
-        delta_std=recipe.delta_std,
-        alive_bonus_offset=-recipe.alive_bonus,
-        seed=seed,
-    )
-    eval_env = gym.make(recipe.env)
-    keeper = KeepPolicies(eval_env, every)
-    try:
-        model.learn(steps, callback=keeper, log_interval=None)
-    except KeyboardInterrupt:
-        print("Stopped early: keeping the best policies met so far.")
-    policies = [
-        {
-            "name": policy.name,
-            "returns": {
-                str(noise): round(mean_return(eval_env, policy, noise, 20, 10_000), 1) for noise in NOISE_LEVELS
-            },
-            "weight": policy.weight.tolist(),
-            "bias": policy.bias.tolist(),
-        }
-        for policy in tiers(keeper.found, eval_env)
-    ]
-    rng = np.random.default_rng(10_000)
-    random_returns = [rollout(eval_env, None, 0.0, rng)["rewards"].sum() for _ in range(20)]
-    record = {
-        "env": recipe.env,
-        "algorithm": "ARS (linear policy)",
-        "command": f"python pretrain/search.py {robot} --steps {steps} --seed {seed}",
-        "random_return": round(float(np.mean(random_returns)), 1),
-        "policies": policies,
+
+def _measure(env: gym.Env[Any, Any], policy: LinearPolicy) -> dict[str, float]:
+    return {
+        str(noise): round(mean_return(env, policy, noise, episodes=_EPISODES, seed=_RECORD_SEED), 1)
+        for noise in NOISE_LEVELS
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{robot}.json"
-    file.write_text(json.dumps(record, indent=1) + "\n")
-    print(file, {policy["name"]: policy["returns"] for policy in policies})
-    return file
 
 
-def main(argv: list[str] | None = None) -> None:
+@exit_codes()
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the search from the command line."""
-    jsonargparse.auto_cli(search, args=argv)
+    jsonargparse.auto_cli(search, args=None if argv is None else list(argv), allow_abbrev=False)
 
 
 if __name__ == "__main__":
