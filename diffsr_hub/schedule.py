@@ -17,20 +17,24 @@ def total_variance(name: ScheduleName, num_levels: int) -> Tensor:
 
     - `vp`: the variance-preserving diffusion with rates from 0.1 to 10 (Song et al., 2021), discretised as in the
       Diff-SR authors' 2025 code.
-    - `linear`: DDPM's per-step noise from 1e-4 to 0.02 over 1,000 steps, stretched to `num_levels`.
-    - `cosine`: Nichol and Dhariwal (2021), with their offset 0.008.
+    - `linear`: DDPM's per-step noise from 1e-4 to 0.02 over 1,000 steps, seen at `num_levels` equally spaced times.
+    - `cosine`: Nichol and Dhariwal (2021), with their offset 0.008. Theirs ends in pure noise, from which no step back
+      is defined; where they clip the last steps, a ten-thousandth of the signal's variance stays here.
     """
     step = torch.arange(1, num_levels + 1, dtype=torch.float64)
     if name == "vp":
         log_alpha = -0.1 / num_levels - 0.5 * 9.9 * (2 * step - 1) / num_levels**2
         alpha_bar = log_alpha.cumsum(0).exp()
     elif name == "linear":
-        per_step = torch.linspace(1e-4, 0.02, num_levels, dtype=torch.float64) * 1000 / num_levels
-        alpha_bar = (1 - per_step.clamp(max=0.999)).cumprod(0)
+        log_alpha = torch.log1p(-torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
+        ddpm = torch.cat([torch.zeros(1, dtype=torch.float64), log_alpha]).cumsum(0)
+        time = step * 1000 / num_levels
+        before = time.long().clamp(max=999)
+        alpha_bar = torch.lerp(ddpm[before], ddpm[before + 1], time - before).exp()
     elif name == "cosine":
         angle = (torch.cat([torch.zeros(1, dtype=torch.float64), step]) / num_levels + 0.008) / 1.008 * torch.pi / 2
         squared = angle.cos().square()
-        alpha_bar = (squared[1:] / squared[:-1]).clamp(min=0.001).cumprod(0)
+        alpha_bar = 1e-4 + (1 - 1e-4) * squared[1:] / squared[0]
     else:
         raise ValueError(f"unknown noise schedule {name!r}; choose vp, linear or cosine")
     return 1 - alpha_bar
