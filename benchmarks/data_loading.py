@@ -30,7 +30,7 @@ TARGETS = {"first load": 3.0, "cached load": 20.0}
 
 
 def write_dataset(steps: int) -> None:
-    rng, buffers = np.random.default_rng(0), []
+    rng, buffers = np.random.default_rng(0), list[EpisodeBuffer]()
     while steps > 0:
         length = min(steps, int(rng.integers(STEPS_PER_EPISODE // 2, STEPS_PER_EPISODE * 3 // 2)))
         steps -= length

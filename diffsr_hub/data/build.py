@@ -24,7 +24,7 @@ def build(source: Source, folder: Path) -> dict[str, Any]:
         folder: empty.
 
     Returns:
-        JSON-able: obs_dim, action_dim, action_low, action_high, and under `arrays` what `arrays.verify` needs.
+        JSON-able: action_low, action_high, and under `arrays` what `arrays.verify` needs.
 
     Raises:
         UserError: the dataset is malformed or not supported.
@@ -51,8 +51,6 @@ def build(source: Source, folder: Path) -> dict[str, Any]:
             episodes, steps = episodes + len(block.lengths), steps + len(block.reward)
         low, high = reader.bounds or (None, None)
         return {
-            "obs_dim": reader.obs_dim,
-            "action_dim": reader.action_dim,
             "action_low": low,
             "action_high": high,
             "arrays": {name: writer.close() for name, writer in writers.items()},

@@ -1,4 +1,4 @@
-"""Datasets as memory-mapped float32 arrays on disk: `CACHE/minari/ID/KEY/`, a copy that may always be deleted.
+"""Datasets as memory-mapped float32 arrays on disk: `CACHE/minari-vFORMAT/ID/KEY/`, a copy that may always be deleted.
 
 An entry is built beside its place and renamed into it, so that there are only whole entries, whoever builds or dies at
 the same time. Opening one reads every byte once, for the checksums; what does not check is built again.
@@ -25,6 +25,7 @@ from diffsr_hub.errors import UserError
 
 _FORMAT = 1  # raise it whenever the arrays would come out differently
 _INDEX = "index.json"
+_INDEX_KEYS = {"origin", "action_low", "action_high", "arrays", "provenance"}
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def cached(source: Source, root: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         UserError: the dataset is malformed or changes while it is read, or the cache cannot be written.
     """
-    parent, origin = root / "minari" / source.id, _origin(source)
+    parent, origin = root / f"minari-v{_FORMAT}" / source.id, _origin(source)
     entries = [path for path in parent.glob("*") if not path.name.startswith(".")]
     for folder in entries:  # the quick way: the files have not been touched since, so they need not be hashed
         index = _read_index(folder)
@@ -73,7 +74,7 @@ def _build(source: Source, parent: Path, origin: Any, hashing: Future[str]) -> t
         work.mkdir(parents=True)
         built = build(source, work)
         sha256 = hashing.result()
-        index = {"format": _FORMAT, "origin": origin, **built, "provenance": provenance(source, sha256)}
+        index = {"origin": origin, **built, "provenance": provenance(source, sha256)}
         _write_index(work, index)
         if _origin(source) != origin:
             raise UserError(f"dataset {source.id} changed while it was read: start again when nothing writes to it")
@@ -99,22 +100,21 @@ def _origin(source: Source) -> dict[str, Any]:
 def _key(source: Source, sha256: str) -> str:
     """Of the data, and of the metadata, whose spaces say how the data is scaled."""
     metadata = json.dumps(source.metadata, sort_keys=True)
-    return hashlib.sha256(f"{_FORMAT} {sha256} {metadata}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{sha256} {metadata}".encode()).hexdigest()[:32]
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
-    """None, and the entry removed, if it is not one of this format."""
+    """None if there is no such entry, or if it is damaged; a damaged one is removed."""
+    if not folder.exists():
+        return None
     try:
         index: dict[str, Any] = json.loads((folder / _INDEX).read_text())
-        if index["format"] == _FORMAT and {"origin", "arrays", "provenance"} <= index.keys():
-            return index
-        reason = f"format {index['format']}"
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        if not folder.exists():
-            return None
-        reason = f"{type(error).__name__}: {error}"
-    _discard(folder, reason)
-    return None
+        if missing := _INDEX_KEYS - index.keys():
+            raise ValueError(f"{_INDEX} lacks {', '.join(sorted(missing))}")
+    except (OSError, ValueError, AttributeError) as error:
+        _discard(folder, str(error))
+        return None
+    return index
 
 
 def _intact(folder: Path, index: dict[str, Any]) -> bool:
@@ -129,7 +129,7 @@ def _intact(folder: Path, index: dict[str, Any]) -> bool:
 
 
 def _discard(folder: Path, reason: str) -> None:
-    _log.warning("the cache entry %s is damaged or outdated (%s): building it again", folder, reason)
+    _log.warning("the cache entry %s is damaged (%s): building it again", folder, reason)
     grave = folder.with_name(f".damaged-{uuid.uuid4().hex}")
     with suppress(OSError):  # another process may have been first
         folder.rename(grave)

@@ -14,6 +14,8 @@ import numpy as np
 from h5py import h5d, h5g, h5s
 from numpy.typing import NDArray
 
+_CHUNK_SLOTS = 13  # of the table that HDF5 sets up for every dataset; 521 by default, and these have a dozen chunks
+
 
 def read_columns(path: Path, names: Sequence[str], episodes: int) -> Iterator[list[NDArray[Any]]]:
     """Read columns of all episodes, in order of their number.
@@ -30,7 +32,7 @@ def read_columns(path: Path, names: Sequence[str], episodes: int) -> Iterator[li
         OSError, KeyError, RuntimeError: h5py's, where the file is damaged or lacks an episode or a column.
     """
     encoded = [name.encode() for name in names]
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r", rdcc_nslots=_CHUNK_SLOTS) as file:
         types: list[tuple[Any, np.dtype[Any]]] = []
         for episode in range(episodes):
             group = h5g.open(file.id, b"episode_%d" % episode)

@@ -18,7 +18,7 @@ from diffsr_hub.errors import UserError
 if TYPE_CHECKING:
     import gymnasium as gym
 
-_BLOCK_BYTES = 1 << 21  # enough that NumPy's calls cost nothing beside their work
+_BLOCK_BYTES = 1 << 20  # enough that NumPy's calls cost nothing beside their work
 
 
 class Block(NamedTuple):

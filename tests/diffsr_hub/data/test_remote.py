@@ -65,7 +65,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 def hub(tmp_path: Path) -> Iterator[str]:
     Hub.root = tmp_path / "datasets" / "mujoco"
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
