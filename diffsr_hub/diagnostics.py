@@ -47,7 +47,7 @@ def diagnose(
         discount: Of the Monte-Carlo return.
 
     Returns:
-        A JSON-able report with finite numbers: `loss` per level and in the mean, ε-form per dimension; `probes`, R² with
+        A JSON-able report with finite numbers: `loss` per level and in the mean, ε-form per dimension; `probes`, R² of
         all dimensions of a target together, each in units of its own standard deviation; `spectrum`; `samples`, see
         `check_samples`; the transitions and episodes used.
 
@@ -134,24 +134,27 @@ def _probes(
     report: dict[str, dict[str, float]] = {}
     targets = _targets(train), _targets(validation)
     for target in targets[0]:
-        rows = [train.known, validation.known] if target == "return" else [slice(None), slice(None)]
-        y = [side[target][kept] for side, kept in zip(targets, rows, strict=True)]
-        sides = {name: [(x[k], t) for x, k, t in zip(pair, rows, y, strict=True)] for name, pair in inputs.items()}
-        report[target] = {name: ridge_probe(*pair) for name, pair in sides.items()}
+        report[target] = {
+            name: ridge_probe((x, targets[0][target]), (held_out, targets[1][target]))
+            for name, (x, held_out) in inputs.items()
+        }
+    known = train.known, validation.known
+    returns = train.returns[known[0], None], validation.returns[known[1], None]
+    pairs = {name: ((x[known[0]], returns[0]), (y[known[1]], returns[1])) for name, (x, y) in inputs.items()}
+    report["return"] = {name: ridge_probe(*sides) for name, sides in pairs.items()}
     report["return_fourier"] = {
-        name: fourier_probe(*pair, num_frequencies=num_frequencies, seed=seed) for name, pair in sides.items()
+        name: fourier_probe(*sides, num_frequencies=num_frequencies, seed=seed) for name, sides in pairs.items()
     }
     return report
 
 
 def _targets(sample: Sample) -> dict[str, Tensor]:
-    """What ψ is asked for, `[N, o]` each; the probes bring them to unit variance."""
+    """What every transition is asked for, `[N, o]` each; the probes bring them to unit variance."""
     batch = sample.batch
     return {
         "reward": batch.reward.unsqueeze(-1),
         "next_obs": batch.next_obs,
         "change": batch.next_obs - batch.obs,
-        "return": sample.returns.unsqueeze(-1),
     }
 
 

@@ -69,8 +69,8 @@ def discounted_returns(reward: Sequence[float], discount: float) -> list[float]:
 def steps_without_return(length: int, discount: float, *, terminated: bool) -> int:
     """Steps at the end of an episode whose return is not known.
 
-    None if the environment ended it. If a time limit did, the rewards behind it are missing: the last 2 / (1 − discount)
-    steps, for which these are more than e⁻² of all the weight, but never more than half of the episode.
+    None if the environment ended it. If a time limit did, the rewards behind it are missing: the last
+    2 / (1 − discount) steps, for which these have more than e⁻² of the weight, but never more than half of the episode.
     """
     return 0 if terminated else min(round(2 / (1 - discount)), length // 2)
 

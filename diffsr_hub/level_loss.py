@@ -33,7 +33,7 @@ class GaussianModel(NamedTuple):
 
 @torch.no_grad()
 def mean_squared_residual(model: DiffSR, batch: Transitions, *, seed: int) -> Tensor:
-    """Mean over a batch of the squared `denoising_residual`, `[K, obs_dim]`, float64: its mean over dimensions is the loss.
+    """Mean over a batch of the squared `denoising_residual`, `[K, obs_dim]`, float64; its mean is the loss.
 
     Args:
         model: On the CPU.

@@ -10,7 +10,7 @@ from diffsr_hub.features import RandomFourierFeatures
 STRENGTHS = [10.0**k for k in range(-8, 3)]
 """Candidates for λ; features and targets have unit variance."""
 BANDWIDTHS = (0.25, 0.5, 1.0)
-"""Candidates for the bandwidth of Fourier features, in units of √(2d): the typical distance of two standardised inputs."""
+"""Candidates for the bandwidth of Fourier features, in units of √(2d): how far apart standardised inputs are."""
 _FITTED = 0.8  # of the training rows; the others pick λ and the bandwidth
 _ROWS = 1024  # standardised in float64 at once: what stays in the processor's cache
 
@@ -42,6 +42,7 @@ class Standard:
         self.std = torch.where(std > 1e-6 * self.mean.abs().clamp(min=1e-6), std, 1.0)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Standardise other data likewise, `[..., d]`."""
         return (x.double() - self.mean) / self.std
 
 
@@ -51,12 +52,12 @@ class _Moments(NamedTuple):
     gram: Tensor
     cross: Tensor
     square: Tensor
-    count: Tensor
+    rows: Tensor
 
     def error(self, weight: Tensor) -> float:
         """Mean squared error of the prediction of y by x · weight."""
         total = self.square - 2 * (weight * self.cross).sum() + (weight * (self.gram @ weight)).sum()
-        return float(total / (self.count * weight.shape[1]))
+        return float(total / (self.rows * weight.shape[1]))
 
 
 def fit_ridge(train: Pairs) -> Fit:
@@ -89,7 +90,8 @@ def fourier_probe(train: Pairs, validation: Pairs, *, num_frequencies: int, seed
     def phi(x: Tensor, bandwidth: float) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         width = bandwidth * (2 * size) ** 0.5
-        return RandomFourierFeatures(size, num_frequencies, bandwidth=width, generator=generator)(inputs(x).float())
+        features = RandomFourierFeatures(size, num_frequencies, bandwidth=width, generator=generator)
+        return features.forward(inputs(x).float())
 
     fits = [fit_ridge((phi(train[0], bandwidth), train[1])) for bandwidth in BANDWIDTHS]
     best = min(range(len(fits)), key=lambda i: fits[i].pick_error)
@@ -117,7 +119,7 @@ def _moments(pairs: Pairs, features: Standard, targets: Standard) -> _Moments:
     d, o = pairs[0].shape[1], pairs[1].shape[1]
     gram, cross = torch.zeros(d, d, dtype=torch.float64), torch.zeros(d, o, dtype=torch.float64)
     square = torch.zeros((), dtype=torch.float64)
-    for x_rows, y_rows in zip(pairs[0].split(_ROWS), pairs[1].split(_ROWS), strict=True):
+    for x_rows, y_rows in zip(torch.split(pairs[0], _ROWS), torch.split(pairs[1], _ROWS), strict=True):
         x, y = features(x_rows), targets(y_rows)
         gram.addmm_(x.T, x)
         cross.addmm_(x.T, y)
@@ -127,6 +129,6 @@ def _moments(pairs: Pairs, features: Standard, targets: Standard) -> _Moments:
 
 def _ridge(moments: _Moments) -> list[Tensor]:
     """Weights `[d, o]` for every candidate strength, from one eigendecomposition."""
-    values, vectors = torch.linalg.eigh(moments.gram / moments.count)
-    rotated = vectors.T @ moments.cross / moments.count
+    values, vectors = torch.linalg.eigh(moments.gram / moments.rows)
+    rotated = vectors.T @ moments.cross / moments.rows
     return [vectors @ (rotated / (values.clamp(min=0.0) + strength).unsqueeze(-1)) for strength in STRENGTHS]

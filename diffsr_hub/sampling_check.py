@@ -25,8 +25,8 @@ def check_samples(model: DiffSR, batch: Transitions, *, samples: int, seed: int)
         seed: Of the sampler.
 
     Returns:
-        Lists over `dimensions`: `bias`, mean error of the samples' mean; `rmse` of that mean; `spread`, standard deviation
-        of the samples given (s, a); `spread_over_rmse`, 1 if calibrated; `crps` (Gneiting and Raftery, 2007), beside
+        Lists over `dimensions`: `bias`, mean error of the samples' mean; `rmse` of that mean; `spread`, deviation of
+        the samples given (s, a); `spread_over_rmse`, 1 if calibrated; `crps` (Gneiting and Raftery, 2007), beside
         `crps_marginal` of the data's own changes drawn without a look at (s, a). And largest errors of the marginal
         `mean` and `std` of sampled next states, in standard deviations of the training data.
     """
@@ -78,18 +78,13 @@ def half_mean_difference(x: Tensor) -> Tensor:
         return torch.zeros_like(x[0])
     weight = 2 * torch.arange(1, count + 1, dtype=x.dtype) - count - 1
     ordered = x.sort(0).values
-    return torch.tensordot(weight, ordered, dims=1) / (count * (count - 1))
+    return (weight.view(-1, *[1] * (x.dim() - 1)) * ordered).sum(0) / (count * (count - 1))
 
 
 def _draw(model: DiffSR, batch: Transitions, samples: int, seed: int) -> Tensor:
     """Sampled next states, `[N, samples, obs_dim]`."""
     generator = torch.Generator().manual_seed(seed)
-    pairs = zip(batch.obs.split(_ROWS // samples), batch.action.split(_ROWS // samples), strict=True)
-    return torch.cat(
-        [
-            model.sample_next_obs(
-                obs.repeat_interleave(samples, 0), action.repeat_interleave(samples, 0), generator
-            ).unflatten(0, (-1, samples))
-            for obs, action in pairs
-        ]
-    )
+    repeated = [column.repeat_interleave(samples, 0) for column in (batch.obs, batch.action)]
+    chunks = zip(*(torch.split(column, _ROWS) for column in repeated), strict=True)
+    drawn = torch.cat([model.sample_next_obs(obs, action, generator) for obs, action in chunks])
+    return drawn.reshape(-1, samples, drawn.shape[-1])
