@@ -37,6 +37,8 @@ from pretrain import behaviour
 from pretrain.behaviour import NOISE_LEVELS, Episode, LinearPolicy, Record, rollout
 
 _NAMESPACE = "mujoco"
+_EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured
+_ZEROS = bytes(1 << 20)
 
 Say = Callable[[str], None]
 
@@ -96,12 +98,16 @@ def collect(namespace: str, *, steps: int = 100_000, seed: int = 0, overwrite: b
     place = datasets_root() / identifier
     if place.exists() and not overwrite:
         raise UserError(f"dataset {identifier} exists in {datasets_root()}: --overwrite replaces it")
+    with _disk_errors():
+        datasets_root().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=datasets_root()).close()  # an unwritable folder is found out now, not at the end
     command = f"diffsr collect {namespace} --steps {steps} --seed {seed}"
-    with _work_folder() as work, closing(gym.make(record.env)) as env:
+    with closing(gym.make(record.env)) as env:
         episodes, cells = _roll_out(env, record, steps, seed)
         facts = _describe(record, cells, command) | {"dataset_id": identifier}
-        _write(work / BUNDLED, env, episodes, facts)
-        _publish(work, namespace, place, overwrite=overwrite)
+        with _disk_errors(), tempfile.TemporaryDirectory(prefix=".collecting-", dir=datasets_root()) as work:
+            _write(Path(work) / BUNDLED, env, episodes, facts)
+            _publish(Path(work) / BUNDLED, namespace, place, overwrite=overwrite)
     _report(identifier, [episode for _, episode in episodes], say)
     return identifier
 
@@ -134,14 +140,16 @@ def _roll_out(
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("steps, {task.fields[speed]:,.0f}/s, left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_interactive,
     )
 
 
@@ -179,35 +187,42 @@ def _write(
     Through Minari's storage, as `minari.create_dataset_from_buffers` only writes in place, where others see half of it.
     """
     folder.mkdir()
+    _check_space(folder / "probe", [episode for _, episode in episodes])
     storage = MinariStorage.new(folder / "data", env.observation_space, env.action_space, env.spec)
     storage.update_metadata(facts)
     storage.update_episodes(EpisodeBuffer(id=i, **episode._asdict()) for i, (_, episode) in enumerate(episodes))
     storage.update_episode_metadata({"policy": cell.name, "noise": cell.noise} for cell, _ in episodes)
 
 
+def _check_space(probe: Path, episodes: Sequence[Episode]) -> None:
+    """Fill a file as large as the dataset may get: HDF5 meets a full disk with hundreds of tracebacks and a crash."""
+    payload = sum(column.nbytes for episode in episodes for column in episode[1:])
+    with probe.open("wb") as file:
+        for _ in range((2 * payload + _EPISODE_OVERHEAD * len(episodes)) // len(_ZEROS) + 1):
+            file.write(_ZEROS)
+    probe.unlink()
+
+
 @contextmanager
-def _work_folder() -> Iterator[Path]:
-    """A hidden folder beside the datasets, on their disk, that is gone afterwards."""
-    root = datasets_root()
+def _disk_errors() -> Iterator[None]:
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".collecting-", dir=root) as work:
-            yield Path(work)
+        yield
     except OSError as error:
         reason = str(error.strerror or error).splitlines()[0]
         raise UserError(
-            f"cannot write the dataset in {root} ({reason}): free some space there, or set MINARI_DATASETS_PATH"
+            f"cannot write the dataset in {datasets_root()} ({reason}): "
+            "free some space there, or set MINARI_DATASETS_PATH"
         ) from error
 
 
-def _publish(work: Path, namespace: str, place: Path, *, overwrite: bool) -> None:
+def _publish(folder: Path, namespace: str, place: Path, *, overwrite: bool) -> None:
     """Rename the dataset into its place, unless another process was first."""
     if namespace not in list_local_namespaces():
         create_namespace(namespace)
     if place.exists() and overwrite:
-        place.rename(work / "replaced")
+        place.rename(folder.with_name("replaced"))
     if not place.exists():
-        (work / BUNDLED).rename(place)
+        folder.rename(place)
 
 
 def _report(identifier: str, episodes: Sequence[Episode], say: Say) -> None:

@@ -1,0 +1,109 @@
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from diffsr_hub import __version__, cli
+from diffsr_hub.errors import UserError, exit_codes, unknown
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A verb `play` whose program records its arguments, and misbehaves on request."""
+    calls: list[list[str]] = []
+
+    @exit_codes()
+    def program(argv: Sequence[str]) -> None:
+        calls.append(list(argv))
+        if argv == ["wrongly"]:
+            raise UserError("that was wrong")
+        if argv == ["long"]:
+            raise KeyboardInterrupt
+        if argv and argv[0].startswith("import "):
+            importlib.import_module(argv[0].removeprefix("import "))
+
+    module = ModuleType("toys")
+    module.main = program  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toys", module)
+    monkeypatch.setitem(cli.VERBS, "play", ("toys:main", "play with toys"))
+    return calls
+
+
+def ends(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    return end.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_help_lists_every_verb_on_a_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(arguments)
+    out = capsys.readouterr().out
+    assert out.startswith("usage: diffsr VERB")
+    for verb, (_, summary) in cli.VERBS.items():
+        assert re.search(rf"^  {verb} +{re.escape(summary)}$", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--version"])
+    assert capsys.readouterr().out == f"diffsr-hub {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_exists_and_has_a_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main([verb, "--help"])
+    assert end.value.code == 0
+    assert f"usage: diffsr {verb}" in capsys.readouterr().out
+
+
+def test_a_verb_gets_the_arguments_after_it(play: list[list[str]]) -> None:
+    cli.main(["play", "--ball", "red", "--help"])
+    assert play == [["--ball", "red", "--help"]]
+
+
+def test_an_unknown_verb_lists_them_and_guesses(play: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    code, err = ends(["plya"], capsys)
+    assert code == 2
+    assert err == f"error: unknown verb 'plya', valid: {', '.join(sorted(cli.VERBS))}; did you mean play?\n"
+
+
+def test_a_users_mistake_is_one_line_and_2(play: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(["play", "wrongly"], capsys) == (2, "error: that was wrong\n")
+
+
+def test_ctrl_c_is_one_line_and_130(play: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ends(["play", "long"], capsys) == (130, "interrupted\n")
+
+
+def test_a_missing_package_of_an_extra_names_the_extra(
+    play: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "error: diffsr play needs marbles, which comes with an extra: pip install 'diffsr-hub[toys]'\n"
+    assert ends(["play", "import marbles"], capsys) == (2, line)
+
+
+def test_our_own_mistakes_keep_their_traceback(play: list[list[str]]) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"diffsr_hub\.marbles"):
+        cli.main(["play", "import diffsr_hub.marbles"])
+
+
+def test_names_with_slashes_are_guessed_by_their_last_part() -> None:
+    known = ["mujoco/hopper", "mujoco/walker2d"]
+    assert str(unknown("robot", "walker", known)).endswith("; did you mean mujoco/walker2d?")
+    assert "did you mean" not in str(unknown("robot", "mujoco/ant", known))
+    assert str(unknown("robot", "x", [])) == "unknown robot 'x', valid: none"
+
+
+def test_only_the_verb_that_is_called_is_imported() -> None:
+    heavy = "{'minari', 'gymnasium', 'lightning', 'jsonargparse', 'pretrain'}"
+    check = f"import sys; from diffsr_hub.cli import main; main(['--help']); print({heavy} & set(sys.modules))"
+    checkout = Path(cli.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", check], cwd=checkout, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
