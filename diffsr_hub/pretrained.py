@@ -6,6 +6,7 @@ anything is allocated, and one missing or extra tensor is an error.
 
 import json
 import os
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,19 @@ FORMAT_VERSION = 1
 MAX_CONFIG_BYTES = 1_000_000
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old one or the new one, never a half."""
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the old one or the new one, never a half, and a failure leaves no debris."""
     partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file in UTF-8, atomically."""
+    write_bytes(file, text.encode())
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -44,12 +53,14 @@ def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: M
         model_type: Name of the class, checked when loading.
         arguments: Its constructor's arguments, JSON values only.
         tensors: Its state, on any device.
+
+    Raises:
+        UserError: A tensor holds NaN or infinity; what is in the folder stays as it is.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{WEIGHTS}.partial"
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    partial.write_bytes(serialize(contiguous, metadata={"format": "pt", "model_type": model_type}))
-    os.replace(partial, folder / WEIGHTS)
+    _check_finite(f"{model_type} is not saved", contiguous)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / WEIGHTS, serialize(contiguous, metadata={"format": "pt", "model_type": model_type}))
     write_json(folder / CONFIG, {"model_type": model_type, "format_version": FORMAT_VERSION, **arguments})
 
 
@@ -59,10 +70,9 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
     Raises:
         UserError: Neither a folder with both files nor a repository that has them.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        return _in_folder(folder, CONFIG), _in_folder(folder, WEIGHTS)
-    if folder.exists():
+    if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
+        return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
+    if os.path.exists(source):
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
     try:
         paths = [
@@ -96,11 +106,12 @@ def read_config(file: Path, model_type: str) -> dict[str, Any]:
         raise UserError(f"{file} is not a readable JSON configuration: {_line(error)}") from error
     if not isinstance(config, dict) or config.get("model_type") != model_type:
         found = config.get("model_type") if isinstance(config, dict) else type(config).__name__
-        raise UserError(f"{file} describes {found!r}, not a {model_type}")
+        raise UserError(f"{file} describes {reprlib.repr(found)}, not a {model_type}")
     version = config.pop("format_version", None)
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise UserError(
-            f"{file} has format version {version!r}; this diffsr-hub reads 1 to {FORMAT_VERSION}: a newer one is needed"
+            f"{file} has format version {reprlib.repr(version)}, and this diffsr-hub reads 1 to {FORMAT_VERSION}: "
+            "install a newer one"
         )
     del config["model_type"]
     return config
@@ -114,7 +125,8 @@ def read_weights(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
         expected: State of a model of the right sizes; may be on the meta device.
 
     Raises:
-        UserError: The file is no safetensors file, or a tensor is missing, extra, or of another shape or type.
+        UserError: The file is no safetensors file, or a tensor is missing, extra, of another shape or type, or not
+            finite.
     """
     try:
         with safe_open(file, framework="pt") as stored:
@@ -127,16 +139,30 @@ def read_weights(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
     for name, tensor in tensors.items():
         if tensor.dtype != expected[name].dtype:
             raise UserError(f"{file}: tensor {name} is {tensor.dtype}, expected {expected[name].dtype}")
-    return tensors
+    _check_finite(str(file), tensors)
+    # A loaded tensor lies anywhere in the file's bytes; matrix products may round otherwise at another alignment.
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def _compare(file: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
     missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing or extra:
-        raise UserError(f"{file} does not fit its {CONFIG}: missing {missing or 'nothing'}, extra {extra or 'nothing'}")
+        raise UserError(f"{file} does not fit its {CONFIG}: missing {_some(missing)}, extra {_some(extra)}")
     for name, shape in expected.items():
         if found[name] != shape:
             raise UserError(f"{file} does not fit its {CONFIG}: {name} is {found[name]}, expected {shape}")
+
+
+def _check_finite(what: str, tensors: Mapping[str, Tensor]) -> None:
+    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise UserError(f"{what}: NaN or infinity in {_some(broken)}")
+
+
+def _some(names: list[str]) -> str:
+    """The first few names, for a message of one line."""
+    shown = ", ".join(repr(name)[:100] for name in names[:3]) or "nothing"
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def _in_folder(folder: Path, name: str) -> Path:
