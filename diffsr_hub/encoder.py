@@ -26,7 +26,8 @@ class DiffSR(nn.Module):
 
     P(s̃' | s, a; level) ∝ exp(ψ(s,a)ᵀ ν(s̃', level)): an energy-based model whose score needs no normaliser. All methods
     take raw observations; actions are in [−1, 1] (one-hot where they are discrete), as `diffsr_hub.data` gives them.
-    Leading shapes are free and broadcast: `[]`, `[B]`, `[B, T]`.
+    Leading shapes are free: `[]`, `[B]`, `[B, T]`. Observation and action share theirs; those of the next observation
+    and of the level broadcast against it, so that one transition can be asked about all levels at once.
 
     Args:
         obs_dim: Size of an observation.
@@ -124,7 +125,7 @@ class DiffSR(nn.Module):
 
     def nu(self, next_obs: Tensor, level: Tensor) -> Tensor:
         """ν(s̃', level), `[..., feature_dim]`; raw (noisy) next observations, integer levels, 0 = least noise."""
-        return self._gradient_score("nu").nu(self.normalize(next_obs), _levels(level, next_obs))
+        return self._gradient_score("nu").nu(self.normalize(next_obs), level)
 
     def energy(self, obs: Tensor, action: Tensor, next_obs: Tensor, level: Tensor) -> Tensor:
         """ψ(s,a)ᵀ ν(s̃', level), `[...]`: the log density of s̃' up to a constant of (s, a, level)."""
@@ -134,7 +135,7 @@ class DiffSR(nn.Module):
     def score(self, obs: Tensor, action: Tensor, next_obs: Tensor, level: Tensor) -> Tensor:
         """∇_{s̃'} log P(s̃' | s, a; level), `[..., obs_dim]`, in raw units: the gradient of `energy` in `next_obs`."""
         psi, noisy = self.psi(obs, action), self.normalize(next_obs)
-        return self.score_network(psi, noisy, _levels(level, next_obs)) / self.obs_std
+        return self.score_network(psi, noisy, level) / self.obs_std
 
     def denoising_residual(self, batch: Transitions, level: Tensor, noise: Tensor) -> Tensor:
         """Error of the predicted noise for a batch, `[..., obs_dim]`; its mean square is the loss of Algorithm 1."""
@@ -196,11 +197,6 @@ class DiffSR(nn.Module):
         if not isinstance(self.score_network, GradientScore):
             raise UserError(f"{method} needs ν, which an encoder with score='matrix' does not have")
         return self.score_network
-
-
-def _levels(level: Tensor, like: Tensor) -> Tensor:
-    """Broadcast levels to the leading shape of the observations."""
-    return level.expand(like.shape[:-1])
 
 
 def _check(arguments: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ class GradientScore(nn.Module):
         gradient = weighted @ self.out
         outputs = self.hidden(noisy, level)
         for weight, output in zip(reversed(self.weights), reversed(outputs), strict=True):
-            gradient = (gradient * (1 - output * output)) @ weight.weight
+            gradient = (gradient * (1 - output * output)) @ weight.weight  # type: ignore[operator] # it is a Linear
         return gradient + weighted @ self.linear + (weighted @ self.square) * noisy
 
 
@@ -101,6 +101,8 @@ class MatrixScore(nn.Module):
 
     def forward(self, psi: Tensor, noisy: Tensor, level: Tensor) -> Tensor:
         """The score ψᵀζ, `[..., obs_dim]`."""
-        matrix = self.network(torch.cat([noisy, self.schedule.code[level]], dim=-1)).unflatten(-1, self.shape)
+        leading = (noisy[..., 0] * level).shape
+        inputs = [noisy.expand(*leading, -1), self.schedule.code[level].expand(*leading, -1)]
+        matrix = self.network(torch.cat(inputs, dim=-1)).unflatten(-1, self.shape)
         noise = (psi.unsqueeze(-2) @ matrix).squeeze(-2)
         return -noise * self.schedule.beta[level].rsqrt().unsqueeze(-1)
