@@ -1,5 +1,7 @@
 """DiffSR: ψ, ν, the statistics of the data and the noise schedule in one module that can be saved and loaded."""
 
+import inspect
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,7 +19,7 @@ from diffsr_hub.score import GradientScore, MatrixScore
 from diffsr_hub.transitions import Transitions
 
 ScoreName = Literal["gradient", "matrix"]
-MAX_SIZE = 65_536
+MAX_SIZE, MAX_LAYERS = 65_536, 64
 PSI_NETWORKS = {"mlp": MLP, "residual": ResidualMLP}
 
 
@@ -78,8 +80,8 @@ class DiffSR(nn.Module):
             "obs_dim": obs_dim,
             "action_dim": action_dim,
             "feature_dim": feature_dim,
-            "psi_hidden": list(psi_hidden),
-            "nu_hidden": list(nu_hidden),
+            "psi_hidden": psi_hidden,
+            "nu_hidden": nu_hidden,
             "psi_network": psi_network,
             "score": score,
             "num_levels": num_levels,
@@ -88,6 +90,7 @@ class DiffSR(nn.Module):
             "predict_reward": predict_reward,
         }
         _check(self.arguments)
+        self.arguments |= {"psi_hidden": list(psi_hidden), "nu_hidden": list(nu_hidden)}
         self.psi_network = PSI_NETWORKS[psi_network](obs_dim + action_dim, psi_hidden, feature_dim)
         score_network = GradientScore if score == "gradient" else MatrixScore
         self.score_network = score_network(NoiseSchedule(schedule, num_levels), obs_dim, feature_dim, nu_hidden)
@@ -105,7 +108,14 @@ class DiffSR(nn.Module):
         return self.score_network.schedule
 
     def set_statistics(self, obs_mean: Tensor, obs_std: Tensor, reward_mean: Tensor, reward_std: Tensor) -> None:
-        """Take the statistics of the training data into the buffers; all standard deviations must be positive."""
+        """Take the statistics of the training data into the buffers.
+
+        Raises:
+            UserError: A standard deviation is zero, negative or not finite; a column that never changes needs one.
+        """
+        for name, std in (("obs_std", obs_std), ("reward_std", reward_std)):
+            if not (std.isfinite() & (std > 0)).all():
+                raise UserError(f"{name} must be positive and finite everywhere")
         self.obs_mean.copy_(obs_mean)
         self.obs_std.copy_(obs_std)
         self.reward_mean.copy_(reward_mean)
@@ -159,7 +169,13 @@ class DiffSR(nn.Module):
         return sample * self.obs_std + self.obs_mean
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write `config.json` and `model.safetensors` into `folder`."""
+        """Write `config.json` and `model.safetensors` into `folder`, one after the other, each whole or not at all.
+
+        Raises:
+            UserError: The weights are not finite, or not float32; nothing is written.
+        """
+        if (found := {tensor.dtype for tensor in self.state_dict().values()}) != {torch.float32}:
+            raise UserError(f"this encoder is {', '.join(map(str, found))}; only float32 is saved: call .float() first")
         pretrained.save(Path(folder), "DiffSR", self.arguments, self.state_dict())
 
     @classmethod
@@ -184,11 +200,16 @@ class DiffSR(nn.Module):
         """
         config, weights = pretrained.find(source, revision=revision, local_files_only=local_files_only, token=token)
         arguments = pretrained.read_config(config, cls.__name__)
+        known = list(inspect.signature(cls).parameters)
+        if unknown := arguments.keys() - known:
+            raise UserError(f"{config} has unknown keys {_short(sorted(unknown))}; known are {', '.join(known)}")
+        if missing := {"obs_dim", "action_dim"} - arguments.keys():
+            raise UserError(f"{config} lacks {', '.join(sorted(missing))}")
         try:
             with torch.device("meta"):
                 model = cls(**arguments)
-        except TypeError as error:
-            raise UserError(f"{config} has wrong keys for a {cls.__name__}: {error}") from error
+        except UserError as error:
+            raise UserError(f"{config}: {error}") from error
         tensors = pretrained.read_weights(weights, model.state_dict())
         model.load_state_dict(tensors, strict=True, assign=True)
         return model.eval()
@@ -201,20 +222,33 @@ class DiffSR(nn.Module):
 
 def _check(arguments: dict[str, Any]) -> None:
     """Refuse sizes and names that no encoder has, before anything is allocated."""
-    sizes = ["obs_dim", "action_dim", "feature_dim", "num_levels", "num_frequencies"]
-    for name in sizes:
+    for name in ("obs_dim", "action_dim", "feature_dim", "num_levels", "num_frequencies"):
         _check_size(name, arguments[name])
     for name in ("psi_hidden", "nu_hidden"):
-        if not 1 <= len(arguments[name]) <= 64:
-            raise UserError(f"{name} needs 1 to 64 widths, got {arguments[name]}")
-        for width in arguments[name]:
-            _check_size(name, width)
+        _check_widths(name, arguments[name])
     names = {"psi_network": list(PSI_NETWORKS), "score": ["gradient", "matrix"], "schedule": ["vp", "linear", "cosine"]}
     for name, valid in names.items():
         if arguments[name] not in valid:
-            raise UserError(f"{name} is {arguments[name]!r}; choose one of {', '.join(valid)}")
+            raise UserError(f"{name} is {_short(arguments[name])}; choose one of {', '.join(valid)}")
+    for choice, value, widths in (("psi_network", "residual", "psi_hidden"), ("score", "matrix", "nu_hidden")):
+        if arguments[choice] == value and len(set(arguments[widths])) > 1:
+            raise UserError(f"{widths} must be equal widths for {choice}={value!r}, got {_short(arguments[widths])}")
+    if not isinstance(arguments["predict_reward"], bool):
+        raise UserError(f"predict_reward must be true or false, got {_short(arguments['predict_reward'])}")
+
+
+def _check_widths(name: str, widths: object) -> None:
+    if not isinstance(widths, list | tuple) or not 1 <= len(widths) <= MAX_LAYERS:
+        raise UserError(f"{name} must be a list of 1 to {MAX_LAYERS} widths, got {_short(widths)}")
+    for width in widths:
+        _check_size(f"every width of {name}", width)
 
 
 def _check_size(name: str, size: object) -> None:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise UserError(f"{name} must be an integer from 1 to {MAX_SIZE:,}, got {size!r}")
+        raise UserError(f"{name} must be an integer from 1 to {MAX_SIZE:,}, got {_short(size)}")
+
+
+def _short(value: object) -> str:
+    """A value from a file for a message: the file may be hostile, the message stays one short line."""
+    return reprlib.repr(value)
