@@ -23,7 +23,9 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """End the program with 2 and one line on a `UserError`, with 130 on Ctrl-C; decorates every `main`.
+    """End the program with 2 and one line on a `UserError`, a full disk and the like, with 130 on Ctrl-C.
+
+    Decorates every `main`.
 
     Raises:
         SystemExit: in place of these two.
@@ -32,6 +34,10 @@ def exit_codes() -> Iterator[None]:
         yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror or error}{where}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""The encoder folder: weights, configuration, provenance, what the encoder knows, and a card, all or nothing."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from diffsr_hub.card import write_card
+from diffsr_hub.data import Episodes
+from diffsr_hub.diagnostics import diagnose, residual_table
+from diffsr_hub.diagnostics_figure import draw
+from diffsr_hub.encoder import DiffSR
+from diffsr_hub.pretrained import write_json
+
+
+def export(
+    model: DiffSR,
+    folder: Path,
+    made_of: dict[str, Any],
+    episodes: Episodes,
+    train_ids: Tensor,
+    validation_ids: Tensor,
+    *,
+    seed: int,
+) -> None:
+    """Measure a trained encoder on held-out episodes and write its folder; an older folder there is replaced.
+
+    Args:
+        model: The trained encoder, in evaluation mode.
+        folder: Where it goes.
+        made_of: Provenance, see `dataset.json`.
+        episodes: The data.
+        train_ids: Episodes it was trained on; the sampler's variances come from them.
+        validation_ids: Episodes held out.
+        seed: Of the measurements.
+    """
+    model.unexplained.copy_(residual_table(model, episodes, train_ids, seed))
+    report = diagnose(model, episodes, train_ids, validation_ids, seed=seed)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    write_json(partial / "dataset.json", made_of)
+    write_json(partial / "diagnostics.json", report)
+    draw(report, partial / "diagnostics.png", title=", ".join(entry["id"] for entry in made_of["datasets"]))
+    write_card(partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)

@@ -1,0 +1,92 @@
+"""What happens around the training steps: progress, a clean stop on Ctrl-C, checkpoints that are never half written."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+
+from pretrain.module import LOG_EVERY
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it: kill -9 leaves the old one or the new one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save `checkpoint` at `path`."""
+        partial = Path(path).with_suffix(".partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save(checkpoint, partial)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+class Progress(TQDMProgressBar):
+    """One bar over all steps of the run: loss, steps per second, time left."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=LOG_EVERY)
+
+    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+        """Start at the step a resumed run is at, so that its rate and time left are right."""
+        super().on_train_start(trainer)
+        bar = self.train_progress_bar
+        bar.total, bar.unit = trainer.max_steps, " steps"
+        bar.initial = bar.n = trainer.global_step
+        bar.set_description("pretraining")
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        """Keep the bar: Lightning would set it back to an epoch of unknown length, as the batches never end."""
+
+    def get_metrics(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """Training and validation loss."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """No second bar: a validation is one batch."""
+        return Tqdm(disable=True)
+
+
+class StopWhenAsked(Callback):
+    """On Ctrl-C finish the step, save, and stop; a second Ctrl-C interrupts at once.
+
+    All processes of a run agree on the step at which they stop.
+
+    Args:
+        checkpoint: Where to save.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint, self.asked, self.stopped = checkpoint, False, False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take Ctrl-C while the context lasts."""
+        before = signal.signal(signal.SIGINT, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        """Stop at the end of a logging window, where nothing is half counted."""
+        if trainer.global_step % LOG_EVERY == 0 and trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            trainer.save_checkpoint(self.checkpoint)
+            trainer.should_stop = self.stopped = True

@@ -1,0 +1,147 @@
+"""Ready-made batches for Algorithm 1: transitions, noise levels and noise, all functions of (seed, step).
+
+Nothing has to be remembered to resume: step 1,234 of seed 0 is the same batch in every run, in the middle of a run
+as at its start, on one process or split over several.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from diffsr_hub.data import Episodes
+from diffsr_hub.transitions import Transitions
+
+MAX_VALIDATION = 10_000
+"""Transitions of a validation, at most: each level gets as many."""
+
+
+class NoisyBatch(NamedTuple):
+    """What one update reads."""
+
+    transitions: Transitions
+    """`[B]` transitions."""
+    level: Tensor
+    """`[B]`, int64, the noise level of each."""
+    noise: Tensor
+    """`[B, obs_dim]`, standard normal."""
+
+
+def stratified_levels(size: int, num_levels: int, generator: torch.Generator) -> Tensor:
+    """`[size]` levels, each uniform over 0..K−1, spread evenly over a batch: the loss varies less between batches."""
+    offset = torch.rand((), generator=generator)
+    return ((offset + torch.arange(size) / size) % 1.0 * num_levels).long().clamp(max=num_levels - 1)
+
+
+class Batches(IterableDataset[NoisyBatch]):
+    """An endless stream of training batches that starts at any step.
+
+    Args:
+        episodes: The data.
+        index: `[N]`, the training transitions.
+        batch_size: Over all processes.
+        num_levels: Number K of noise levels.
+        seed: Of everything that is drawn.
+        first_step: Asked when iteration starts.
+        rank: This process.
+        world_size: Number of processes; each gets every `world_size`-th sample of the same global batch.
+    """
+
+    def __init__(
+        self,
+        episodes: Episodes,
+        index: Tensor,
+        *,
+        batch_size: int,
+        num_levels: int,
+        seed: int,
+        first_step: Callable[[], int],
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.episodes, self.index = episodes, index
+        self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
+        self.first_step, self.rank, self.world_size = first_step, rank, world_size
+        self.generator = torch.Generator()
+
+    def batch(self, step: int) -> NoisyBatch:
+        """This process's share of the batch of one step."""
+        generator = self.generator.manual_seed(self.seed * 1_000_003 + step)
+        chosen = torch.randint(len(self.index), (self.batch_size,), generator=generator)
+        level = stratified_levels(self.batch_size, self.num_levels, generator)
+        noise = torch.randn(self.batch_size, self.episodes.obs_dim, generator=generator)
+        share = slice(self.rank, None, self.world_size)
+        return NoisyBatch(self.episodes.transitions(self.index[chosen[share]]), level[share], noise[share])
+
+    def __iter__(self) -> Iterator[NoisyBatch]:
+        step = self.first_step()
+        while True:
+            yield self.batch(step)
+            step += 1
+
+
+def validation_batch(episodes: Episodes, index: Tensor, num_levels: int, seed: int) -> NoisyBatch:
+    """One fixed batch of held-out transitions, each level with an equal number, the same at every validation."""
+    generator = torch.Generator().manual_seed(seed)
+    size = min(len(index), MAX_VALIDATION) // num_levels * num_levels or num_levels
+    chosen = torch.arange(size) * len(index) // size
+    level = torch.arange(size) % num_levels
+    noise = torch.randn(size, episodes.obs_dim, generator=generator)
+    return NoisyBatch(episodes.transitions(index[chosen]), level, noise)
+
+
+class TransitionDataModule(L.LightningDataModule):
+    """Hands Lightning whole batches, so that nothing is collated sample by sample.
+
+    Args:
+        episodes: The data.
+        train: `[N]`, indices of the training transitions.
+        validation: `[M]`, indices of the held-out transitions.
+        batch_size: Over all processes.
+        num_levels: Number K of noise levels.
+        seed: Of everything that is drawn.
+    """
+
+    def __init__(
+        self, episodes: Episodes, train: Tensor, validation: Tensor, *, batch_size: int, num_levels: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.episodes, self.train, self.validation = episodes, train, validation
+        self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
+
+    def train_dataloader(self) -> Batches:
+        """Batches from the trainer's present step onwards."""
+        trainer = self.trainer
+        assert trainer is not None
+        return Batches(
+            self.episodes,
+            self.train,
+            batch_size=self.batch_size,
+            num_levels=self.num_levels,
+            seed=self.seed,
+            first_step=lambda: trainer.global_step,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+
+    def val_dataloader(self) -> "OneBatch":
+        """The one validation batch."""
+        return OneBatch(validation_batch(self.episodes, self.validation, self.num_levels, self.seed))
+
+    def transfer_batch_to_device(self, batch: NoisyBatch, device: torch.device, dataloader_idx: int) -> NoisyBatch:
+        """Move a batch; Lightning's own walk over the nested tuples costs more than all these tensors."""
+        moved = Transitions(*(column.to(device) for column in batch.transitions))
+        return NoisyBatch(moved, batch.level.to(device), batch.noise.to(device))
+
+
+class OneBatch(IterableDataset[NoisyBatch]):
+    """A loader of a single batch."""
+
+    def __init__(self, batch: NoisyBatch) -> None:
+        self.batch = batch
+
+    def __iter__(self) -> Iterator[NoisyBatch]:
+        yield self.batch

@@ -1,0 +1,229 @@
+"""Algorithm 1 from the command line: a Minari dataset in, an encoder folder out.
+
+Start it as `python pretrain/fit.py --dataset mujoco/hopper`, or as `diffsr pretrain`.
+"""
+
+import logging
+import os
+import platform
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    # Run as a script: import from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, Timer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from diffsr_hub.command import parse
+from diffsr_hub.data import Episodes, Resolution, load, resolve, software, split_by_episode
+from diffsr_hub.encoder import DiffSR
+from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.export import export
+from pretrain.callbacks import AtomicCheckpointIO, Progress, StopWhenAsked
+from pretrain.collect import collect
+from pretrain.config import PretrainConfig
+from pretrain.datamodule import TransitionDataModule
+from pretrain.module import LOG_EVERY, DiffSRModule
+from pretrain.run_folder import RunFolder
+
+DESCRIPTION = """Learn a Diffusion Spectral Representation from a Minari dataset (Algorithm 1 of arXiv 2406.16121).
+Leaves runs/NAME/encoder, which DiffSR.from_pretrained loads and `diffsr publish` uploads."""
+
+
+def read_config(argv: Sequence[str] | None) -> PretrainConfig:
+    """The run's settings; those of a resumed run come from its own folder, flags override them."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    config = parse(PretrainConfig, arguments, prog="diffsr pretrain", description=DESCRIPTION)
+    if config.resume is None:
+        return config
+    stored = RunFolder(config.resume).config
+    if not stored.is_file():
+        raise UserError(f"{config.resume} is not a run folder: it has no {stored.name}")
+    return parse(PretrainConfig, ["--config", str(stored), *arguments], prog="diffsr pretrain", description=DESCRIPTION)
+
+
+def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -> DiffSR:
+    """A fresh encoder that knows the statistics of the training episodes."""
+    model = DiffSR(
+        episodes.obs_dim,
+        episodes.action_dim,
+        feature_dim=config.feature_dim,
+        psi_hidden=config.psi_hidden,
+        nu_hidden=config.nu_hidden,
+        psi_network=config.psi_network,
+        score=config.score,
+        num_levels=config.num_levels,
+        schedule=config.schedule,
+        num_frequencies=config.num_frequencies,
+        predict_reward=config.reward_coef > 0,
+    )
+    model.set_statistics(*episodes.moments(train_ids))
+    return model
+
+
+def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked, timer: Timer) -> L.Trainer:
+    """Lightning's Trainer with sparse logging, whole batches and steps as the only unit of progress."""
+    checkpoint = ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename=folder.last_checkpoint.stem,
+        every_n_train_steps=config.checkpoint_every,
+        enable_version_counter=False,
+    )
+    callbacks: list[Callback] = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
+    callbacks += [Progress()] if config.progress else []
+    callbacks += [timer, stop, checkpoint]
+    several = config.devices * config.num_nodes > 1
+    return L.Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy="ddp" if several else "auto",
+        max_steps=config.max_steps,
+        max_epochs=-1,
+        val_check_interval=config.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        gradient_clip_val=config.gradient_clip or None,
+        log_every_n_steps=LOG_EVERY,
+        logger=[CSVLogger(folder.logs, name="csv"), TensorBoardLogger(folder.logs, name="tensorboard")],
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        use_distributed_sampler=False,
+        enable_progress_bar=config.progress,
+        enable_model_summary=False,
+        default_root_dir=folder.path,
+    )
+
+
+def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data: TransitionDataModule) -> float:
+    """Run Lightning's loop, from the last checkpoint where there is one; returns the seconds spent in all.
+
+    Raises:
+        UserError: The loss diverged, or the checkpoint does not fit.
+        KeyboardInterrupt: Ctrl-C, after everything was saved.
+    """
+    stop, timer = StopWhenAsked(folder.last_checkpoint), Timer()
+    trainer = build_trainer(config, folder, stop, timer)
+    resume_from = folder.last_checkpoint if config.resume and folder.last_checkpoint.is_file() else None
+    with stop.listening():
+        trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    if stop.stopped:
+        say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
+        say(f"to go on: diffsr pretrain --resume {folder.path}")
+        raise KeyboardInterrupt
+    return timer.time_elapsed("train")
+
+
+def command(config: PretrainConfig) -> str:
+    """The command line that repeats a run: every setting that is not the default."""
+    default = PretrainConfig()
+    words = ["diffsr", "pretrain", f"--dataset={config.dataset}"]
+    for name in (
+        field.name for field in fields(config) if field.name not in ("dataset", "run_dir", "resume", "progress")
+    ):
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            words.append(f"--{name}={list(value) if isinstance(value, tuple) else value}".replace(" ", ""))
+    return shlex.join(words)
+
+
+def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float) -> dict[str, Any]:
+    """What the encoder was made of and on, for `dataset.json` and the card."""
+    return {
+        "datasets": episodes.provenance,
+        "source": resolution.source,
+        "env_id": episodes.env_id,
+        "action_low": episodes.action_low,
+        "action_high": episodes.action_high,
+        "software": software(),
+        "training": {
+            "command": command(config),
+            "max_steps": config.max_steps,
+            "batch_size": config.batch_size,
+            "seed": config.seed,
+            "transitions": episodes.num_transitions,
+            "episodes": episodes.num_episodes,
+            "seconds": round(seconds, 1),
+            "device": f"{config.devices * config.num_nodes} x {config.accelerator}, {platform.machine()}, "
+            f"{os.cpu_count()} cores, {config.threads} thread(s) per process",
+        },
+    }
+
+
+def run(config: PretrainConfig) -> Path:
+    """Data, training, export; returns the encoder's folder."""
+    torch.set_num_threads(config.threads)
+    quieten_lightning()
+    resolution = resolve(config.datasets, tiers=config.tier_names, download=config.download, collect=collect, say=say)
+    episodes = load(resolution.ids)
+    train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
+    if not len(validation_ids):
+        raise UserError(f"{', '.join(resolution.ids)} has one episode; at least two are needed, one to be held out")
+    folder = RunFolder.prepare(config, episodes.provenance)
+    L.seed_everything(config.seed, verbose=False)
+    model = build_model(config, episodes, train_ids)
+    module = DiffSRModule(
+        model,
+        learning_rate=config.learning_rate,
+        max_steps=config.max_steps,
+        warmup_steps=config.warmup_steps,
+        lr_schedule=config.lr_schedule,
+        weighting=config.weighting,
+        reward_coef=config.reward_coef,
+    )
+    data = TransitionDataModule(
+        episodes,
+        episodes.indices(train_ids),
+        episodes.indices(validation_ids),
+        batch_size=config.batch_size,
+        num_levels=config.num_levels,
+        seed=config.seed,
+    )
+    seconds = train(config, folder, module, data)
+    leave_encoder(module.model, folder, facts(config, episodes, resolution, seconds), data, (train_ids, validation_ids))
+    return folder.encoder
+
+
+@rank_zero_only
+def leave_encoder(
+    model: DiffSR, folder: RunFolder, made_of: dict[str, Any], data: TransitionDataModule, split: tuple[Tensor, Tensor]
+) -> None:
+    """Measure and write the encoder, and say how it is loaded."""
+    say("measuring what the encoder knows about held-out episodes …")
+    export(model.cpu().eval(), folder.encoder, made_of, data.episodes, *split, seed=data.seed)
+    say(f"encoder: {folder.encoder.resolve()}")
+    say(f'load it: from diffsr_hub import DiffSR; model = DiffSR.from_pretrained("{folder.encoder}")')
+
+
+@rank_zero_only
+def say(line: str) -> None:
+    """Print a line, on the first process only."""
+    print(line, flush=True)
+
+
+def quieten_lightning() -> None:
+    """Leave Lightning's warnings on and its notices, tips and advertisements off."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+
+
+@exit_codes()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    run(read_config(argv))
+
+
+if __name__ == "__main__":
+    main()
