@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"Robots: {', '.join(f'{_NAMESPACE}/{robot}' for robot in behaviour.robots())}.",
         allow_abbrev=False,
     )
-    parser.add_function_arguments(collect, as_positional=True, skip={"overwrite", "say"})
+    parser.add_function_arguments(collect, as_group=False, as_positional=True, skip={"overwrite", "say"})
     parser.add_argument("--overwrite", action="store_true", help="replace the dataset if it exists")
     arguments = parser.parse_args(None if argv is None else list(argv))
     print("next: diffsr pretrain --dataset", collect(**arguments.as_dict()))

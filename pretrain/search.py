@@ -52,10 +52,10 @@ class Recipe:
 
 RECIPES = {
     "hopper": Recipe("Hopper-v5", 8, 4, 0.01, 0.025, alive_bonus=1.0),
-    "halfcheetah": Recipe("HalfCheetah-v5", 32, 4, 0.02, 0.03),
-    "walker2d": Recipe("Walker2d-v5", 40, 30, 0.03, 0.025, alive_bonus=1.0),
+    "halfcheetah": Recipe("HalfCheetah-v5", 8, 4, 0.02, 0.03),
+    "walker2d": Recipe("Walker2d-v5", 8, 4, 0.02, 0.03, alive_bonus=1.0),
     "swimmer": Recipe("Swimmer-v5", 1, 1, 0.02, 0.01),
-    "invertedpendulum": Recipe("InvertedPendulum-v5", 8, 4, 0.02, 0.05),
+    "invertedpendulum": Recipe("InvertedPendulum-v5", 8, 4, 0.1, 0.2),
 }
 
 
@@ -79,8 +79,8 @@ def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, f
     folder.mkdir(parents=True, exist_ok=True)  # fails now, not after hours
     recipe = RECIPES[robot]
     env = gym.make(recipe.env)
-    chosen = tiers(_learn(recipe, env, steps, seed, every), env)
-    policies = [replace(policy, returns=_measure(env, policy)) for policy in chosen]
+    found, steps = _learn(recipe, env, steps, seed, every)
+    policies = [replace(policy, returns=_measure(env, policy)) for policy in tiers(found, env)]
     record = Record(
         env=recipe.env,
         algorithm="ARS (linear policy)",
@@ -96,7 +96,8 @@ def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, f
     return file
 
 
-def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every: int) -> Found:
+def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every: int) -> tuple[Found, int]:
+    """Search; also tells the steps after which a second search stops where this one was stopped by Ctrl-C."""
     training = VecNormalize(make_vec_env(recipe.env, seed=seed), norm_obs=True, norm_reward=False)
     model = ARS(
         "LinearPolicy",
@@ -115,7 +116,8 @@ def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every:
         if not keeper.found:
             raise
         print("Stopped early: keeping the best policies met so far.")
-    return keeper.found
+        steps = keeper.last_evaluated + 1
+    return keeper.found, steps
 
 
 class _KeepPolicies(BaseCallback):
@@ -125,6 +127,7 @@ class _KeepPolicies(BaseCallback):
         super().__init__()
         self.eval_env, self.every, self.updates = env, every, 0
         self.found: Found = []
+        self.last_evaluated = 0
 
     def _on_step(self) -> bool:
         return True
@@ -135,6 +138,7 @@ class _KeepPolicies(BaseCallback):
             policy = fold(self.model, self.training_env)
             result = mean_return(self.eval_env, policy, 0.0, episodes=3, seed=self.updates)
             self.found.append((result, policy))
+            self.last_evaluated = self.num_timesteps
             best = max(value for value, _ in self.found)
             print(f"{self.num_timesteps:>9} steps  return {result:8.1f}  best {best:8.1f}", flush=True)
         self.updates += 1

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -54,6 +55,25 @@ def test_a_tiny_search_ships_a_policy(
     assert record.policies[0].weight.shape == (1, 4) and record.policies[0].bias.shape == (1,)
     again = mean_return(gym.make(record.env), record.policies[0], 0.0, episodes=record.episodes, seed=10_000)
     assert again == pytest.approx(record.policies[0].returns["0.0"], abs=0.06)  # anybody can check a record
+
+
+def test_a_search_stopped_by_ctrl_c_records_the_command_that_repeats_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(search._KeepPolicies):
+        def _on_rollout_start(self) -> None:
+            if self.updates == 2:
+                raise KeyboardInterrupt
+            super()._on_rollout_start()
+
+    monkeypatch.setattr(search, "_EPISODES", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "_KeepPolicies", Stopped)
+        main(["invertedpendulum", "--seed", "5", "--every", "1", "--folder", str(tmp_path)])
+    stopped = (tmp_path / "invertedpendulum.json").read_text()
+    command = json.loads(stopped)["command"].split()
+    main([*command[2:], "--folder", str(tmp_path)])
+    assert (tmp_path / "invertedpendulum.json").read_text() == stopped
 
 
 @pytest.mark.parametrize(
