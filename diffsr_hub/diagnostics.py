@@ -52,7 +52,7 @@ def diagnose(
         `check_samples`; the transitions and episodes used.
 
     Raises:
-        UserError: One side has no episodes, or ψ is not finite.
+        UserError: One side has no episodes, or ψ or the loss is not finite.
     """
     model = copy.deepcopy(model).cpu().eval()
     rival = random_encoder(model, seed)
@@ -98,10 +98,13 @@ def random_encoder(model: DiffSR, seed: int) -> DiffSR:
 
 
 def _psi(model: DiffSR, sample: Sample) -> Tensor:
-    psi = model.psi(sample.batch.obs, sample.batch.action)
-    if not psi.isfinite().all():
-        raise UserError("ψ is not finite on this data: the training diverged, take an earlier checkpoint")
-    return psi
+    return _finite(model.psi(sample.batch.obs, sample.batch.action), "ψ")
+
+
+def _finite(values: Tensor, name: str) -> Tensor:
+    if not values.isfinite().all():
+        raise UserError(f"{name} is not finite on this data: the training diverged, take an earlier checkpoint")
+    return values
 
 
 def _raw(model: DiffSR, sample: Sample) -> Tensor:
@@ -114,7 +117,7 @@ def _loss(model: DiffSR, rival: DiffSR, train: Sample, validation: Sample, seed:
     inputs = _raw(model, train), _raw(model, validation)
     targets = model.normalize(train.batch.next_obs), model.normalize(validation.batch.next_obs)
     per_level = {
-        "encoder": mean_squared_residual(model, batch, seed=seed),
+        "encoder": _finite(mean_squared_residual(model, batch, seed=seed), "the loss"),
         "linear_dynamics": linear_gaussian((inputs[0], targets[0]), (inputs[1], targets[1])).loss(beta),
         "without_state_action": marginal_gaussian(*targets).loss(beta),
         "random_encoder": mean_squared_residual(rival, batch, seed=seed),

@@ -82,7 +82,7 @@ def _losses(panel: Any, loss: Mapping[str, Any]) -> None:
     panel.set(yscale="log", xlabel="noise level (0 = least noise)", ylabel="held-out loss per dimension")
     low, high = panel.get_ylim()
     panel.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
-    panel.set_title(f"Denoising loss: {_times(share)} that of linear dynamics")
+    panel.set_title(f"Denoising loss: {share:.2g} × that of linear dynamics")
     handles, labels = panel.get_legend_handles_labels()
     panel.legend(handles[::-1], labels[::-1], loc="upper left", ncols=2, columnspacing=1.2)
 
@@ -138,10 +138,6 @@ def _samples(panel: Any, samples: Mapping[str, Any]) -> None:
     error, ratio = (median(samples[name] or [0.0]) for name in ("rmse", "spread_over_rmse"))
     panel.set_title(f"Samples of s′: error {_short(error)} std, spread {ratio:.2g} × error")
     panel.legend(loc="best")
-
-
-def _times(share: float) -> str:
-    return f"{share:.2f} ×" if share >= 0.01 else f"{share:.1g} ×"
 
 
 def _short(value: float) -> str:

@@ -132,9 +132,13 @@ def test_a_random_encoder_shares_all_but_the_weights(model):
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_a_diverged_encoder_and_missing_episodes_are_errors(model, episodes):
+def test_missing_episodes_are_an_error(model, episodes):
     with pytest.raises(UserError, match="held-out"):
         diagnose(model, episodes, TRAIN, HELD_OUT[:0])
-    model.psi_network.linear.weight.data.fill_(math.nan)
-    with pytest.raises(UserError, match="diverged"):
+
+
+@pytest.mark.parametrize(("part", "name"), [("psi_network", "ψ"), ("score_network", "the loss")])
+def test_a_diverged_encoder_is_an_error(model, episodes, part, name):
+    next(model.get_submodule(part).parameters()).data.fill_(math.nan)
+    with pytest.raises(UserError, match=f"{name} is not finite"):
         diagnose(model, episodes, TRAIN, HELD_OUT)
