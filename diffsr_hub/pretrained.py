@@ -60,7 +60,8 @@ def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: M
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     _check_finite(f"{model_type} is not saved", contiguous)
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / WEIGHTS, serialize(contiguous, metadata={"format": "pt", "model_type": model_type}))
+    # One entry only: several are written in a random order, and equal models would be unequal files.
+    write_bytes(folder / WEIGHTS, serialize(contiguous, metadata={"format": "pt"}))
     write_json(folder / CONFIG, {"model_type": model_type, "format_version": FORMAT_VERSION, **arguments})
 
 
