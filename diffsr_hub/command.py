@@ -56,7 +56,7 @@ def _parser(kind: type[Any], prog: str, description: str) -> "ArgumentParser":
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False)
+    parser = ArgumentParser(prog=prog, description=description, exit_on_error=False, allow_abbrev=False)
     parser.add_class_arguments(kind, nested_key=None, as_group=False)
     parser.add_argument("--config", action="config", help="YAML file with any of these settings; flags override it.")
     return parser
