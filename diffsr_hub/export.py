@@ -39,10 +39,22 @@ def export(
     report = diagnose(model, episodes, train_ids, validation_ids, seed=seed)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    write_json(partial / "dataset.json", made_of)
-    write_json(partial / "diagnostics.json", report)
-    draw(report, partial / "diagnostics.png", title=", ".join(entry["id"] for entry in made_of["datasets"]))
-    write_card(partial)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    try:
+        model.save_pretrained(partial)
+        write_json(partial / "dataset.json", made_of)
+        write_json(partial / "diagnostics.json", report)
+        draw(report, partial / "diagnostics.png", title=", ".join(entry["id"] for entry in made_of["datasets"]))
+        write_card(partial)
+        _put(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put(new: Path, place: Path) -> None:
+    """Rename a folder into its place; what is there is moved aside first, as removing it may stop half way."""
+    replaced = place.with_name(f".{place.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    if place.exists():
+        place.rename(replaced)
+    new.rename(place)
+    shutil.rmtree(replaced, ignore_errors=True)
