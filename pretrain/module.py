@@ -106,6 +106,14 @@ class DiffSRModule(L.LightningModule):
         if not all(parameter.isfinite().all() for parameter in self.parameters()):
             raise self._diverged("a weight became infinite or NaN")
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the learning rate from the settings, which may have changed, and not from the checkpoint."""
+        for optimizer, scheduler in zip(checkpoint["optimizer_states"], checkpoint["lr_schedulers"], strict=True):
+            scheduler["base_lrs"] = [self.learning_rate]
+            rate = self.learning_rate * self.rate(scheduler["last_epoch"])
+            for group in optimizer["param_groups"]:
+                group.update(lr=rate, initial_lr=self.learning_rate)
+
     def validation_step(self, batch: NoisyBatch, batch_idx: int) -> None:
         """Mean squared residual of every noise level on the validation batch."""
         data, level, noise = batch
