@@ -1,5 +1,6 @@
 """What happens around the training steps: progress, a clean stop on Ctrl-C, checkpoints that are never half written."""
 
+import io
 import os
 import signal
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
+from diffsr_hub.errors import UserError
 from pretrain.module import LOG_EVERY
 
 
@@ -24,11 +26,36 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save `checkpoint` at `path`."""
         partial = Path(path).with_suffix(".partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()  # on a full disk, torch's own writing ends in an internal error instead of an OSError
+        torch.save(checkpoint, content)
         try:
-            torch.save(checkpoint, partial)
+            partial.write_bytes(content.getbuffer())
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Load the checkpoint at `path`.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        try:
+            return super().load_checkpoint(path, *args, **options)
+        except Exception as error:  # torch raises half a dozen types for damaged files
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise UserError(f"{path} cannot be read ({reason}); delete it to resume from step 0") from error
+
+
+class Averaging(EMAWeightAveraging):
+    """Lightning's moving average, also where a resumed run has no step left to do.
+
+    Lightning puts the average in the place of the weights only after training steps, and would leave the last weights.
+    """
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Put the average in the place of the weights."""
+        self._copy_average_to_current(pl_module)
 
 
 class Progress(TQDMProgressBar):

@@ -89,11 +89,18 @@ class PretrainConfig:
             "devices",
             "num_nodes",
             "threads",
+            "feature_dim",
+            "num_levels",
+            "num_frequencies",
         )
         for name in at_least_one:
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("warmup_steps", "gradient_clip", "reward_coef", "seed"):
             _require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
+        _require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
+        for name in ("psi_hidden", "nu_hidden"):
+            widths = getattr(self, name)
+            _require(bool(widths) and min(widths) >= 1, f"{name} must be widths of at least 1, got {list(widths)}")
         _require(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
         _require(0 <= self.ema_decay < 1, f"ema_decay must be in [0, 1), got {self.ema_decay}")
         _require(

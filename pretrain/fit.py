@@ -20,7 +20,8 @@ if not __package__:
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, Timer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
@@ -30,7 +31,7 @@ from diffsr_hub.data import Episodes, Resolution, load, resolve, software, split
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.export import export
-from pretrain.callbacks import AtomicCheckpointIO, Progress, StopWhenAsked
+from pretrain.callbacks import AtomicCheckpointIO, Averaging, Progress, StopWhenAsked
 from pretrain.collect import collect
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
@@ -47,10 +48,7 @@ def read_config(argv: Sequence[str] | None) -> PretrainConfig:
     config = parse(PretrainConfig, arguments, prog="diffsr pretrain", description=DESCRIPTION)
     if config.resume is None:
         return config
-    stored = RunFolder(config.resume).config
-    if not stored.is_file():
-        raise UserError(f"{config.resume} is not a run folder: it has no {stored.name}")
-    return parse(PretrainConfig, ["--config", str(stored), *arguments], prog="diffsr pretrain", description=DESCRIPTION)
+    return RunFolder(config.resume).stored_config(arguments)
 
 
 def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -> DiffSR:
@@ -80,7 +78,7 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked
         every_n_train_steps=config.checkpoint_every,
         enable_version_counter=False,
     )
-    callbacks: list[Callback] = [EMAWeightAveraging(decay=config.ema_decay)] if config.ema_decay else []
+    callbacks: list[Callback] = [Averaging(decay=config.ema_decay)] if config.ema_decay else []
     callbacks += [Progress()] if config.progress else []
     callbacks += [timer, stop, checkpoint]
     several = config.devices * config.num_nodes > 1
@@ -110,14 +108,22 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
     """Run Lightning's loop, from the last checkpoint where there is one; returns the seconds spent in all.
 
     Raises:
-        UserError: The loss diverged, or the checkpoint does not fit.
-        KeyboardInterrupt: Ctrl-C, after everything was saved.
+        UserError: The devices, the run folder or the checkpoint cannot be used, or the loss diverged.
+        KeyboardInterrupt: Ctrl-C, after everything was saved; or twice, at once.
     """
     stop, timer = StopWhenAsked(folder.last_checkpoint), Timer()
-    trainer = build_trainer(config, folder, stop, timer)
+    try:
+        trainer = build_trainer(config, folder, stop, timer)
+    except (MisconfigurationException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"accelerator {config.accelerator} with devices {config.devices}: {reason}") from error
+    folder.prepare(config, data.episodes.provenance)
     resume_from = folder.last_checkpoint if config.resume and folder.last_checkpoint.is_file() else None
     with stop.listening():
-        trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+        except SystemExit as error:  # what Lightning makes of a KeyboardInterrupt
+            raise KeyboardInterrupt from error
     if stop.stopped:
         say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
         say(f"to go on: diffsr pretrain --resume {folder.path}")
@@ -170,7 +176,7 @@ def run(config: PretrainConfig) -> Path:
     train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
     if not len(validation_ids):
         raise UserError(f"{', '.join(resolution.ids)} has one episode; at least two are needed, one to be held out")
-    folder = RunFolder.prepare(config, episodes.provenance)
+    folder = RunFolder.of(config)
     L.seed_everything(config.seed, verbose=False)
     model = build_model(config, episodes, train_ids)
     module = DiffSRModule(
@@ -217,6 +223,7 @@ def quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6's own
 
 
 @exit_codes()

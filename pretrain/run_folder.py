@@ -3,16 +3,22 @@
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from diffsr_hub.command import dump
+from diffsr_hub.command import dump, parse
 from diffsr_hub.errors import UserError
 from diffsr_hub.pretrained import write_json
 from pretrain.config import PretrainConfig
+
+_FIXED = (
+    *("seed", "validation_fraction", "feature_dim", "psi_hidden", "nu_hidden", "psi_network", "score"),
+    *("num_levels", "schedule", "num_frequencies"),
+)
+"""Settings that make the model and the split: a resumed run cannot change them."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +58,31 @@ class RunFolder:
         return self.path / "encoder"
 
     @classmethod
-    def prepare(cls, config: PretrainConfig, provenance: Sequence[dict[str, Any]]) -> "RunFolder":
-        """The folder of a new run, with its settings and its data written down, or that of a resumed one.
+    def of(cls, config: PretrainConfig) -> "RunFolder":
+        """Where a run goes; nothing is written yet."""
+        return cls(config.resume or config.run_dir or _free_name(config.datasets[0]))
+
+    def prepare(self, config: PretrainConfig, provenance: Sequence[dict[str, Any]]) -> None:
+        """Write down the settings and the data of a run, or check those of a resumed one.
 
         Raises:
-            UserError: The folder exists, cannot be written, or was made from other data.
+            UserError: The folder exists, cannot be written, or was made from other data or with another model.
         """
-        folder = cls(config.resume or config.run_dir or _free_name(config.datasets[0]))
         hashes = {entry["id"]: entry["sha256"] for entry in provenance}
         if config.resume:
-            folder._check_same_data(hashes)
-        folder._write(config, hashes)
-        return folder
+            self._check_same_data(hashes)
+            self._check_same_model(config)
+        self._write(config, hashes)
+
+    def stored_config(self, flags: Sequence[str] = ()) -> PretrainConfig:
+        """The settings that the run was started with, overridden by command-line flags.
+
+        Raises:
+            UserError: This is not a run folder, or a flag is wrong.
+        """
+        if not (self.config.is_file() and self.dataset.is_file()):
+            raise UserError(f"{self.path} is not a run folder: it has no {self.config.name} and {self.dataset.name}")
+        return parse(PretrainConfig, ["--config", str(self.config), *flags], prog="diffsr pretrain", description="")
 
     def _check_same_data(self, hashes: dict[str, str]) -> None:
         before = json.loads(self.dataset.read_text())
@@ -73,11 +92,20 @@ class RunFolder:
                 "restore it, or start a new run"
             )
 
+    def _check_same_model(self, config: PretrainConfig) -> None:
+        before = self.stored_config()
+        for name in _FIXED:
+            old, new = getattr(before, name), getattr(config, name)
+            if old != new:
+                raise UserError(f"{self.path} was started with {name}={old}, not {new}: start a new run for that")
+        if (before.reward_coef > 0) != (config.reward_coef > 0):
+            raise UserError(f"{self.path} was started with reward_coef={before.reward_coef}: start a new run for that")
+
     @rank_zero_only
     def _write(self, config: PretrainConfig, hashes: dict[str, str]) -> None:
         try:
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
-            dump(config, self.config)
+            dump(replace(config, resume=None), self.config)
             write_json(self.dataset, hashes)
         except FileExistsError as error:
             raise UserError(
