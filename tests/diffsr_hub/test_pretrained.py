@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from diffsr_hub import DiffSR, UserError, pretrained
@@ -126,6 +128,38 @@ def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
     assert "neither a folder that exists nor a repository id" in refusal("x" * 300)
     assert "neither a folder that exists nor a repository id" in refusal("a\0b")
     assert "neither a folder nor cached" in refusal("no-such-org/no-such-encoder", local_files_only=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (RemoteEntryNotFoundError, "on the Hub has no config.json and model.safetensors: it is not an encoder"),
+        (RepositoryNotFoundError, "is not a folder, and the Hub did not give it: no such thing"),
+        (HfHubHTTPError, "is not a folder, and the Hub did not give it: no such thing"),
+    ],
+)
+def test_what_the_hub_answers_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, kind: type[HfHubHTTPError], message: str
+) -> None:
+    def refuse(*arguments: object, **options: object) -> str:
+        response: Any = SimpleNamespace(headers={}, request=None)
+        raise kind("no such\n\nthing", response=response)
+
+    monkeypatch.setattr(pretrained, "hf_hub_download", refuse)
+    assert refusal("org/name").startswith(f"org/name {message}")
+
+
+def test_the_hub_is_asked_for_the_revision_with_the_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(repository: str, name: str, **options: object) -> str:
+        asked.append((repository, name, options))
+        return str(folder / name)
+
+    monkeypatch.setattr(pretrained, "hf_hub_download", download)
+    DiffSR.from_pretrained("org/name", revision="v1", token="secret")
+    options = {"revision": "v1", "local_files_only": False, "token": "secret"}
+    assert asked == [("org/name", name, options) for name in ("config.json", "model.safetensors")]
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
