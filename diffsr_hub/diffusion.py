@@ -43,8 +43,9 @@ def diffsr_loss(residual: Tensor, beta: Tensor, weighting: Weighting = "epsilon"
         weighting: `epsilon` weighs all levels alike (a constant prediction scores 1 per dimension); `paper` is
             Algorithm 1 as printed, which divides by β and lets the smallest levels dominate.
     """
-    squared = residual.square().mean(-1)
-    return (squared if weighting == "epsilon" else squared / beta).mean()
+    if weighting == "paper":
+        residual = residual * beta.rsqrt().unsqueeze(-1)
+    return residual.square().mean()
 
 
 @torch.no_grad()

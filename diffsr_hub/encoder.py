@@ -123,11 +123,11 @@ class DiffSR(nn.Module):
 
     def normalize(self, obs: Tensor) -> Tensor:
         """(obs − mean) / std, `[..., obs_dim]`."""
-        return (obs - self.obs_mean) / self.obs_std
+        return (obs.to(self.obs_mean.dtype) - self.obs_mean) / self.obs_std
 
     def psi(self, obs: Tensor, action: Tensor) -> Tensor:
         """ψ(s, a), `[..., feature_dim]`, of raw observations and actions in [−1, 1]; independent of the noise level."""
-        return self.psi_network(torch.cat([self.normalize(obs), action], dim=-1))
+        return self.psi_network(torch.cat([self.normalize(obs), action.to(self.obs_mean.dtype)], dim=-1))
 
     def features(self, obs: Tensor, action: Tensor) -> Tensor:
         """φ_ω(s, a) = [sin ωᵀψ, cos ωᵀψ] / √m, `[..., 2m]`: Q is linear in it, up to a positive scalar of (s, a)."""

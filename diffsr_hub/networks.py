@@ -29,7 +29,7 @@ class MLP(nn.Module):
         """Map `[..., in_dim]` to `[..., out_dim]`."""
         hidden = x
         for layer in list(self.layers)[:-1]:
-            hidden = F.relu(layer(hidden))
+            hidden = F.relu(layer(hidden), inplace=True)
         return self.layers[-1](hidden) + self.linear(x)
 
 

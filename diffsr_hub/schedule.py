@@ -51,8 +51,8 @@ class NoiseSchedule(nn.Module):
     beta: Tensor
     """`[K]`, total noise variance of each level."""
     code: Tensor
-    """`[K, code_dim]`, what a network is told of a level: its log signal-to-noise ratio, and waves of it."""
-    code_dim = 17
+    """`[K, code_dim]`, what a network is told of a level: its log signal-to-noise ratio, waves of it, and −½ log β."""
+    code_dim = 18
 
     def __init__(self, name: ScheduleName, num_levels: int) -> None:
         super().__init__()
@@ -63,7 +63,8 @@ class NoiseSchedule(nn.Module):
         centred = (log_snr - log_snr.mean()) / log_snr.std(correction=0).clamp(min=1e-6)
         waves = centred[:, None] * torch.arange(0.5, 4.5, 0.5, dtype=torch.float64)
         self.register_buffer("beta", beta.float())
-        self.register_buffer("code", torch.cat([centred[:, None], waves.sin(), waves.cos()], dim=1).float())
+        code = [centred[:, None], waves.sin(), waves.cos(), -0.5 * beta.log()[:, None]]
+        self.register_buffer("code", torch.cat(code, dim=1).float())
 
     @property
     def num_levels(self) -> int:

@@ -21,11 +21,12 @@ from diffsr_hub.schedule import NoiseSchedule
 class GradientScore(nn.Module):
     """ν(s̃', level) and its vector-Jacobian product.
 
-        ν = g ⊙ (L h + C s̃' + ½ D s̃'²),   h = tanh(W … tanh(W s̃' + E c) … + E c),   g = exp(G c) / √β
+        ν = g ⊙ L [h, s̃', ½ s̃'²],   h = tanh(W … tanh(W s̃' + b + e) … + b + e),   g = exp(γ)
 
-    with `c` the code of the level. The quadratic part makes every Gaussian transition exactly representable; the tanh
-    part is smooth, as a network whose gradient is fitted must be, and its derivative 1 − h² is the cheapest there is.
-    The gain `g` starts at 1/√β, so that √β ψᵀ∇ν, which is fitted to the noise, starts at the same size at all levels.
+    where e and γ are linear in the code of the level. The quadratic part makes every Gaussian transition exactly
+    representable; the tanh part is smooth, as a network whose gradient is fitted must be, and its derivative 1 − h² is
+    the cheapest there is. The gain g starts at 1/√β, so that √β ψᵀ∇ν, which is fitted to the noise, starts at the same
+    size at all levels.
 
     Args:
         schedule: The noise levels.
@@ -37,48 +38,43 @@ class GradientScore(nn.Module):
     def __init__(self, schedule: NoiseSchedule, obs_dim: int, feature_dim: int, hidden: Sequence[int]) -> None:
         super().__init__()
         self.schedule = schedule
-        self.weights = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise([obs_dim, *hidden]))
-        self.level_biases = nn.ModuleList(nn.Linear(schedule.code_dim, width, bias=False) for width in hidden)
-        self.log_gain = nn.Linear(schedule.code_dim, feature_dim)
-        self.out = nn.Parameter(torch.empty(feature_dim, hidden[-1]))
-        self.linear = nn.Parameter(torch.empty(feature_dim, obs_dim))
-        self.square = nn.Parameter(torch.zeros(feature_dim, obs_dim))
-        for parameter in (self.out, self.linear):
-            nn.init.normal_(parameter, std=feature_dim**-0.5)
-        nn.init.zeros_(self.log_gain.weight)
-        nn.init.zeros_(self.log_gain.bias)
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise([obs_dim, *hidden]))
+        self.levels = nn.Linear(schedule.code_dim, sum(hidden) + feature_dim, bias=False)
+        self.out = nn.Parameter(torch.zeros(feature_dim, hidden[-1] + 2 * obs_dim))
+        self.level_sizes, self.out_sizes = [*hidden, feature_dim], [hidden[-1], obs_dim, obs_dim]
+        nn.init.normal_(self.out[:, :-obs_dim], std=feature_dim**-0.5)
+        nn.init.zeros_(self.levels.weight[-feature_dim:])
+        nn.init.ones_(self.levels.weight[-feature_dim:, -1])  # of −½ log β
 
-    def hidden(self, noisy: Tensor, level: Tensor) -> list[Tensor]:
-        """The outputs of the tanh layers, first to last, each `[..., width]`."""
+    def hidden(self, noisy: Tensor, level: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The outputs of the tanh layers, first to last, each `[..., width]`, and the gain g, `[..., feature_dim]`."""
+        # One row per level is cheaper than one per sample: project the K codes, then look them up.
+        of_level = F.embedding(level, self.levels(self.schedule.code))
+        *shifts, log_gain = of_level.split(self.level_sizes, dim=-1)
         outputs, x = [], noisy
-        for weight, level_bias in zip(self.weights, self.level_biases, strict=True):
-            # One row per level is cheaper than one per sample: project the K codes, then look them up.
-            x = torch.tanh(weight(x) + F.embedding(level, level_bias(self.schedule.code)))
+        for layer, shift in zip(self.layers, shifts, strict=True):
+            x = torch.tanh(layer(x) + shift)
             outputs.append(x)
-        return outputs
-
-    def gain(self, level: Tensor) -> Tensor:
-        """The positive factor g of every feature, `[..., feature_dim]`."""
-        prior = -0.5 * self.schedule.beta.log().unsqueeze(-1)
-        return F.embedding(level, torch.exp(self.log_gain(self.schedule.code) + prior))
+        return outputs, log_gain.exp()
 
     def nu(self, noisy: Tensor, level: Tensor) -> Tensor:
         """ν, `[..., feature_dim]`, of normalised noisy next states `[..., obs_dim]` at levels `[...]`."""
-        last = self.hidden(noisy, level)[-1]
-        features = F.linear(last, self.out) + F.linear(noisy, self.linear) + 0.5 * F.linear(noisy**2, self.square)
-        return self.gain(level) * features
+        outputs, gain = self.hidden(noisy, level)
+        noisy = noisy.expand(*outputs[-1].shape[:-1], -1)
+        return gain * F.linear(torch.cat([outputs[-1], noisy, 0.5 * noisy * noisy], dim=-1), self.out)
 
     def forward(self, psi: Tensor, noisy: Tensor, level: Tensor) -> Tensor:
         """The score ψᵀ∇ν, `[..., obs_dim]`, by walking back through ν.
 
-        Autograd differentiates this once for the parameters: no double backward.
+        Autograd differentiates this once for the parameters: no double backward. (That derivative written out by hand
+        was measured, and no faster.)
         """
-        weighted = psi * self.gain(level)
-        gradient = weighted @ self.out
-        outputs = self.hidden(noisy, level)
-        for weight, output in zip(reversed(self.weights), reversed(outputs), strict=True):
-            gradient = (gradient * (1 - output * output)) @ weight.weight  # type: ignore[operator] # it is a Linear
-        return gradient + weighted @ self.linear + (weighted @ self.square) * noisy
+        outputs, gain = self.hidden(noisy, level)
+        gradient, linear, square = ((psi * gain) @ self.out).split(self.out_sizes, dim=-1)
+        for layer, output in zip(reversed(self.layers), reversed(outputs), strict=True):
+            # `tanh_backward(g, h)` is g (1 − h²) in one operation.
+            gradient = torch.ops.aten.tanh_backward(gradient, output) @ layer.weight
+        return gradient + linear + square * noisy
 
 
 class MatrixScore(nn.Module):

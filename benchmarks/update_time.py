@@ -1,0 +1,126 @@
+"""Time of one update of Algorithm 1: the closed-form score against the matrix-valued one, and against its floor.
+
+    python benchmarks/update_time.py
+
+The floor replays the matrix products of one update, forward and backward, and nothing else: same shapes, same layouts,
+results written into memory that is already there.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import torch
+from jsonargparse import auto_cli
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.timing import machine, take_turns
+from diffsr_hub import DiffSR, Transitions
+from pretrain.datamodule import NoisyBatch, stratified_levels
+from pretrain.module import DiffSRModule
+
+ROBOTS = {"hopper": (11, 3), "halfcheetah": (17, 6), "ant": (105, 8), "humanoid": (348, 17)}
+AUTHORS: dict[str, Any] = {"feature_dim": 512, "psi_hidden": (512,) * 3, "nu_hidden": (512,) * 3, "psi_network": "residual"}
+AUTHORS_SIZES: dict[str, Any] = {"feature_dim": 512, "psi_hidden": (512,) * 3, "nu_hidden": (512,) * 3}
+PRODUCTS = ("mm", "addmm", "bmm")
+
+
+class Update:
+    """One training step on a ready batch: loss, backward, Adam."""
+
+    def __init__(self, obs_dim: int, action_dim: int, batch_size: int, **sizes: Any) -> None:
+        torch.manual_seed(0)
+        self.module = DiffSRModule(DiffSR(obs_dim, action_dim, **sizes), learning_rate=1e-4, max_steps=10**9)
+        self.module._log_means = lambda values: None  # type: ignore[method-assign]
+        self.optimizer = self.module.configure_optimizers()["optimizer"]
+        data = Transitions(
+            torch.randn(batch_size, obs_dim),
+            torch.rand(batch_size, action_dim) * 2 - 1,
+            torch.randn(batch_size),
+            torch.randn(batch_size, obs_dim),
+            torch.zeros(batch_size, dtype=torch.bool),
+        )
+        level = stratified_levels(batch_size, 50, torch.Generator())
+        self.batch = NoisyBatch(data, level, torch.randn(batch_size, obs_dim))
+
+    def __call__(self) -> None:
+        """Run it."""
+        loss = self.module.training_step(self.batch, 0)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def floor(self) -> Callable[[], None]:
+        """The matrix products of this update alone."""
+        with RecordProducts() as record:
+            self()
+        return record.replay
+
+
+class RecordProducts(TorchDispatchMode):
+    """Notes every matrix product with operands of the same shapes and strides."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.products: list[tuple[Callable[..., Any], list[torch.Tensor], torch.Tensor]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
+        """Run the operation, and remember it if it is a product."""
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name.removeprefix("aten::")
+        if name in PRODUCTS:
+            operands = [torch.empty_strided(a.shape, a.stride()).normal_() for a in args[-2:]]
+            product = torch.bmm if name == "bmm" else torch.mm
+            self.products.append((product, operands, torch.empty_like(result)))
+        return result
+
+    def replay(self) -> None:
+        """All products again."""
+        for product, operands, result in self.products:
+            product(*operands, out=result)
+
+
+def main(batch_size: int = 256, rounds: int = 15, robots: tuple[str, ...] = tuple(ROBOTS)) -> None:
+    """Print both tables.
+
+    Args:
+        batch_size: Transitions per update.
+        rounds: Turns that each candidate has.
+        robots: Which observation and action sizes.
+    """
+    torch.set_num_threads(1)
+    print(f"python benchmarks/update_time.py --batch_size {batch_size} --rounds {rounds}\n{machine()}\n")
+    print("| robot | obs | default, ms | its floor, ms | default / floor | gradient, authors' sizes, ms | its floor, ms | / floor "
+          "| matrix, our sizes, ms | / default | matrix, authors' network, ms | / default |")
+    print("|---" * 12 + "|")
+    for robot in robots:
+        print(row(robot, batch_size, rounds), flush=True)
+
+
+def row(robot: str, batch_size: int, rounds: int) -> str:
+    """Measure one robot's sizes."""
+    obs_dim, action_dim = ROBOTS[robot]
+    ours = Update(obs_dim, action_dim, batch_size)
+    large = Update(obs_dim, action_dim, batch_size, **AUTHORS_SIZES)
+    candidates: dict[str, Callable[[], object]] = {
+        "ours": ours,
+        "floor": ours.floor(),
+        "large": large,
+        "large floor": large.floor(),
+        "matrix": Update(obs_dim, action_dim, batch_size, score="matrix"),
+        "authors": Update(obs_dim, action_dim, batch_size, score="matrix", **AUTHORS),
+    }
+    ms = {name: 1e3 * seconds for name, seconds in take_turns(candidates, rounds).items()}
+    return (
+        f"| {robot} | {obs_dim} | {ms['ours']:.2f} | {ms['floor']:.2f} | {ms['ours'] / ms['floor']:.2f} "
+        f"| {ms['large']:.1f} | {ms['large floor']:.1f} | {ms['large'] / ms['large floor']:.2f} "
+        f"| {ms['matrix']:.1f} | {ms['matrix'] / ms['ours']:.1f} | {ms['authors']:.0f} | {ms['authors'] / ms['ours']:.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    auto_cli(main, as_positional=False)
