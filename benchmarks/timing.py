@@ -9,22 +9,20 @@ from collections.abc import Callable, Mapping
 import torch
 
 
-def take_turns(candidates: Mapping[str, Callable[[], object]], rounds: int, repeats: int = 1) -> dict[str, float]:
+def take_turns(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Median CPU seconds of each candidate.
 
     Args:
         candidates: What is timed, by name.
         rounds: How often each has its turn; one more round warms up.
-        repeats: Calls per turn.
     """
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for turn in range(rounds + 1):
         for name, call in candidates.items():
             start = time.thread_time()
-            for _ in range(repeats):
-                call()
+            call()
             if turn > 0:
-                seconds[name].append((time.thread_time() - start) / repeats)
+                seconds[name].append(time.thread_time() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

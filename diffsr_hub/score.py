@@ -73,7 +73,7 @@ class GradientScore(nn.Module):
         gradient, linear, square = ((psi * gain) @ self.out).split(self.out_sizes, dim=-1)
         for layer, output in zip(reversed(self.layers), reversed(outputs), strict=True):
             # `tanh_backward(g, h)` is g (1 − h²) in one operation.
-            gradient = torch.ops.aten.tanh_backward(gradient, output) @ layer.weight
+            gradient = torch.ops.aten.tanh_backward.default(gradient, output) @ layer.weight
         return gradient + linear + square * noisy
 
 

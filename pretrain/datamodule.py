@@ -112,20 +112,24 @@ class TransitionDataModule(L.LightningDataModule):
         self.episodes, self.train, self.validation = episodes, train, validation
         self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
 
-    def train_dataloader(self) -> Batches:
-        """Batches from the trainer's present step onwards."""
-        trainer = self.trainer
-        assert trainer is not None
+    def batches(self, first_step: Callable[[], int], rank: int = 0, world_size: int = 1) -> Batches:
+        """Training batches, see `Batches`."""
         return Batches(
             self.episodes,
             self.train,
             batch_size=self.batch_size,
             num_levels=self.num_levels,
             seed=self.seed,
-            first_step=lambda: trainer.global_step,
-            rank=trainer.global_rank,
-            world_size=trainer.world_size,
+            first_step=first_step,
+            rank=rank,
+            world_size=world_size,
         )
+
+    def train_dataloader(self) -> Batches:
+        """Batches from the trainer's present step onwards."""
+        trainer = self.trainer
+        assert trainer is not None
+        return self.batches(lambda: trainer.global_step, trainer.global_rank, trainer.world_size)
 
     def val_dataloader(self) -> "OneBatch":
         """The one validation batch."""

@@ -70,6 +70,19 @@ def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -
     return model
 
 
+def build_module(config: PretrainConfig, model: DiffSR) -> DiffSRModule:
+    """The encoder with its loss and its optimiser."""
+    return DiffSRModule(
+        model,
+        learning_rate=config.learning_rate,
+        max_steps=config.max_steps,
+        warmup_steps=config.warmup_steps,
+        lr_schedule=config.lr_schedule,
+        weighting=config.weighting,
+        reward_coef=config.reward_coef,
+    )
+
+
 def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked, timer: Timer) -> L.Trainer:
     """Lightning's Trainer with sparse logging, whole batches and steps as the only unit of progress."""
     checkpoint = ModelCheckpoint(
@@ -178,16 +191,7 @@ def run(config: PretrainConfig) -> Path:
         raise UserError(f"{', '.join(resolution.ids)} has one episode; at least two are needed, one to be held out")
     folder = RunFolder.of(config)
     L.seed_everything(config.seed, verbose=False)
-    model = build_model(config, episodes, train_ids)
-    module = DiffSRModule(
-        model,
-        learning_rate=config.learning_rate,
-        max_steps=config.max_steps,
-        warmup_steps=config.warmup_steps,
-        lr_schedule=config.lr_schedule,
-        weighting=config.weighting,
-        reward_coef=config.reward_coef,
-    )
+    module = build_module(config, build_model(config, episodes, train_ids))
     data = TransitionDataModule(
         episodes,
         episodes.indices(train_ids),
@@ -223,6 +227,7 @@ def quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="The dirpath has changed")  # a run folder may be moved
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6's own
 
 

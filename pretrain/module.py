@@ -61,8 +61,8 @@ class DiffSRModule(L.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    def training_step(self, batch: NoisyBatch, batch_idx: int) -> Tensor:
-        """The loss of Algorithm 1, plus the weighted loss of the reward where there is a head for it."""
+    def losses(self, batch: NoisyBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """What is minimised, and its parts by the name they are logged under."""
         model, (data, level, noise) = self.model, batch
         psi = model.psi(data.obs, data.action)
         next_obs = model.normalize(data.next_obs)
@@ -73,7 +73,12 @@ class DiffSRModule(L.LightningModule):
             target = (data.reward - model.reward_mean) / model.reward_std
             parts["train/reward"] = F.mse_loss(model.reward_head(psi).squeeze(-1), target)
             loss = loss + self.reward_coef * parts["train/reward"]
-        self._log_means({"train/loss": loss, **parts})
+        return loss, {"train/loss": loss, **parts}
+
+    def training_step(self, batch: NoisyBatch, batch_idx: int) -> Tensor:
+        """The loss of Algorithm 1, plus the weighted loss of the reward where there is a head for it."""
+        loss, parts = self.losses(batch)
+        self._log_means(parts)
         return loss
 
     def _log_means(self, values: dict[str, Tensor]) -> None:
