@@ -189,6 +189,8 @@ def run(config: PretrainConfig) -> Path:
     train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
     if not len(validation_ids):
         raise UserError(f"{', '.join(resolution.ids)} has one episode; at least two are needed, one to be held out")
+    if len(episodes.indices(validation_ids)) < 2:
+        raise UserError(f"one step is held out of {', '.join(resolution.ids)}; raise --validation_fraction")
     folder = RunFolder.of(config)
     L.seed_everything(config.seed, verbose=False)
     module = build_module(config, build_model(config, episodes, train_ids))
