@@ -135,6 +135,12 @@ def pretrain(machine: Path) -> Callable[..., Path]:
     return tiny_run
 
 
+@pytest.fixture
+def bare_pretrain(empty: Path) -> Callable[..., Path]:
+    """`pretrain` on a machine that has no dataset yet."""
+    return tiny_run
+
+
 @pytest.fixture(scope="module")
 def finished(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished plain run, only to be read."""
