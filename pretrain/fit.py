@@ -229,6 +229,7 @@ def quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True")  # every process validates the same batch
     warnings.filterwarnings("ignore", message="The dirpath has changed")  # a run folder may be moved
     warnings.filterwarnings("ignore", message="`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6's own
 
