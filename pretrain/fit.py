@@ -139,7 +139,7 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
             raise KeyboardInterrupt from error
     if stop.stopped:
         say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
-        say(f"to go on: diffsr pretrain --resume {folder.path}")
+        say(f"to go on: diffsr pretrain --resume {shlex.quote(str(folder.path))}")
         raise KeyboardInterrupt
     return timer.time_elapsed("train")
 
