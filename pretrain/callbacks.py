@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,13 +65,17 @@ class Progress(TQDMProgressBar):
     def __init__(self) -> None:
         super().__init__(refresh_rate=LOG_EVERY)
 
-    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
-        """Start at the step a resumed run is at, so that its rate and time left are right."""
-        super().on_train_start(trainer)
-        bar = self.train_progress_bar
-        bar.total, bar.unit = trainer.max_steps, " steps"
-        bar.initial = bar.n = trainer.global_step
-        bar.set_description("pretraining")
+    def init_train_tqdm(self) -> Tqdm:
+        """A bar that starts at the step a resumed run is at, so that its rate and its time left are right."""
+        return Tqdm(
+            desc="pretraining",
+            total=self.trainer.max_steps,
+            initial=self.trainer.global_step,
+            unit=" steps",
+            dynamic_ncols=True,
+            file=sys.stdout,
+            bar_format=self.BAR_FORMAT,
+        )
 
     def on_train_epoch_start(self, *_: Any) -> None:
         """Keep the bar: Lightning would set it back to an epoch of unknown length, as the batches never end."""

@@ -54,7 +54,7 @@ class PretrainConfig:
     nu_hidden: tuple[int, ...] = (256,)
     """Widths of the hidden layers of ν, or of ζ with score=matrix."""
     psi_network: Literal["mlp", "residual"] = "mlp"
-    """mlp: ReLU layers beside a linear path; residual: the authors' blocks (LayerNorm, linear, Mish)."""
+    """mlp: leaky-ReLU layers beside a linear path; residual: the authors' blocks (LayerNorm, linear, Mish)."""
     score: Literal["gradient", "matrix"] = "gradient"
     """gradient: the score as gradient of ν; matrix: a matrix-valued network ζ, as the authors did."""
     num_levels: int = 50

@@ -18,6 +18,9 @@ from diffsr_hub.transitions import Transitions
 MAX_VALIDATION = 10_000
 """Transitions of a validation, at most: each level gets as many."""
 
+GOLDEN = 2_654_435_769
+"""2³² over the golden ratio: the seeds that the steps of two runs use stay far apart."""
+
 
 class NoisyBatch(NamedTuple):
     """What one update reads."""
@@ -69,7 +72,7 @@ class Batches(IterableDataset[NoisyBatch]):
 
     def batch(self, step: int) -> NoisyBatch:
         """This process's share of the batch of one step."""
-        generator = self.generator.manual_seed(self.seed * 1_000_003 + step)
+        generator = self.generator.manual_seed((self.seed * GOLDEN + step) % 2**32)
         chosen = torch.randint(len(self.index), (self.batch_size,), generator=generator)
         level = stratified_levels(self.batch_size, self.num_levels, generator)
         noise = torch.randn(self.batch_size, self.episodes.obs_dim, generator=generator)

@@ -2,19 +2,22 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from diffsr_hub.networks import MLP, ResidualMLP
 
 
-def test_mlp_is_relu_layers_plus_a_linear_map() -> None:
+def leaky(x: torch.Tensor) -> torch.Tensor:
+    return torch.where(x > 0, x, 0.1 * x)
+
+
+def test_mlp_is_leaky_layers_plus_a_linear_map() -> None:
     net, x = MLP(3, (5, 4), 2), torch.randn(7, 3)
     first, second, last = net.layers
-    expected = last(F.relu(second(F.relu(first(x))))) + x @ net.linear.weight.T
+    expected = last(leaky(second(leaky(first(x))))) + x @ net.linear.weight.T
     torch.testing.assert_close(net(x), expected)
 
 
-def test_mlp_without_its_relu_layers_is_linear() -> None:
+def test_mlp_without_its_layers_is_linear() -> None:
     net = MLP(3, (5,), 2)
     for parameter in net.layers.parameters():
         torch.nn.init.zeros_(parameter)
