@@ -6,10 +6,9 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-
 LEAK = 0.1
-"""Slope of the activations below zero. Of 256 plain ReLUs in the last hidden layer, 204 were dead after 20,000 updates on
-Hopper, and the numerical rank of ψ was 66 of 128; a leaky unit costs no more time and goes on learning."""
+"""Slope of the activations below zero. Of 256 plain ReLUs in the last hidden layer, 204 were dead after 20,000 updates
+on Hopper, and the numerical rank of ψ was 66 of 128; a leaky unit costs no more time and goes on learning."""
 
 
 class MLP(nn.Module):
