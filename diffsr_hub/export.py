@@ -8,8 +8,7 @@ from torch import Tensor
 
 from diffsr_hub.card import write_card
 from diffsr_hub.data import Episodes
-from diffsr_hub.diagnostics import diagnose, residual_table
-from diffsr_hub.diagnostics_figure import draw
+from diffsr_hub.diagnostics import diagnose, draw, residual_table
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.pretrained import write_json
 

@@ -4,13 +4,10 @@ Start it as `python pretrain/fit.py --dataset mujoco/hopper`, or as `diffsr pret
 """
 
 import logging
-import os
-import platform
 import shlex
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from diffsr_hub.command import parse
-from diffsr_hub.data import Episodes, Resolution, load, resolve, software, split_by_episode
+from diffsr_hub.data import Episodes, load, resolve, split_by_episode
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.export import export
@@ -36,10 +33,11 @@ from pretrain.collect import collect
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.module import LOG_EVERY, DiffSRModule
+from pretrain.provenance import facts
 from pretrain.run_folder import RunFolder
 
 DESCRIPTION = """Learn a Diffusion Spectral Representation from a Minari dataset (Algorithm 1 of arXiv 2406.16121).
-Leaves runs/NAME/encoder, which DiffSR.from_pretrained loads and `diffsr publish` uploads."""
+Leaves runs/NAME/encoder, a folder that DiffSR.from_pretrained loads and that can be shared as it is."""
 
 
 def read_config(argv: Sequence[str] | None) -> PretrainConfig:
@@ -142,42 +140,6 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
         say(f"to go on: diffsr pretrain --resume {shlex.quote(str(folder.path))}")
         raise KeyboardInterrupt
     return timer.time_elapsed("train")
-
-
-def command(config: PretrainConfig) -> str:
-    """The command line that repeats a run: every setting that is not the default."""
-    default = PretrainConfig()
-    words = ["diffsr", "pretrain", f"--dataset={config.dataset}"]
-    for name in (
-        field.name for field in fields(config) if field.name not in ("dataset", "run_dir", "resume", "progress")
-    ):
-        value = getattr(config, name)
-        if value != getattr(default, name):
-            words.append(f"--{name}={list(value) if isinstance(value, tuple) else value}".replace(" ", ""))
-    return shlex.join(words)
-
-
-def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float) -> dict[str, Any]:
-    """What the encoder was made of and on, for `dataset.json` and the card."""
-    return {
-        "datasets": episodes.provenance,
-        "source": resolution.source,
-        "env_id": episodes.env_id,
-        "action_low": episodes.action_low,
-        "action_high": episodes.action_high,
-        "software": software(),
-        "training": {
-            "command": command(config),
-            "max_steps": config.max_steps,
-            "batch_size": config.batch_size,
-            "seed": config.seed,
-            "transitions": episodes.num_transitions,
-            "episodes": episodes.num_episodes,
-            "seconds": round(seconds, 1),
-            "device": f"{config.devices * config.num_nodes} x {config.accelerator}, {platform.machine()}, "
-            f"{os.cpu_count()} cores, {config.threads} thread(s) per process",
-        },
-    }
 
 
 def run(config: PretrainConfig) -> Path:

@@ -26,8 +26,8 @@ from diffsr_hub.data.versions import software
 from pretrain import collect, fit
 from pretrain.callbacks import AtomicCheckpointIO
 from pretrain.config import PretrainConfig
-from pretrain.fit import command
 from pretrain.module import DiffSRModule
+from pretrain.provenance import command
 
 Pretrain = Callable[..., Path]
 Refused = Callable[..., str]

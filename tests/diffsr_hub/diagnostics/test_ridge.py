@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffsr_hub.ridge import Standard, fit_ridge, fourier_probe, r2, ridge_probe
+from diffsr_hub.diagnostics.ridge import Standard, fit_ridge, fourier_probe, r2, ridge_probe
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:

@@ -3,7 +3,7 @@ import copy
 import pytest
 from PIL import Image
 
-from diffsr_hub.diagnostics_figure import draw
+from diffsr_hub.diagnostics.figure import draw
 
 
 def spectrum(size: int) -> dict:

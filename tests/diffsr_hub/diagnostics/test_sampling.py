@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffsr_hub import Transitions
-from diffsr_hub.sampling_check import calibration, check_samples, half_mean_difference
+from diffsr_hub.diagnostics.sampling import calibration, check_samples, half_mean_difference
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

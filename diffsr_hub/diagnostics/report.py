@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from diffsr_hub.data.episodes import Episodes
+from diffsr_hub.diagnostics.heldout import Sample, draw_sample
+from diffsr_hub.diagnostics.level_loss import linear_gaussian, marginal_gaussian, mean_squared_residual
+from diffsr_hub.diagnostics.ridge import fourier_probe, ridge_probe
+from diffsr_hub.diagnostics.sampling import check_samples
+from diffsr_hub.diagnostics.spectrum import effective_rank, singular_spectrum
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError
-from diffsr_hub.heldout import Sample, draw_sample
-from diffsr_hub.level_loss import linear_gaussian, marginal_gaussian, mean_squared_residual
-from diffsr_hub.ridge import fourier_probe, ridge_probe
-from diffsr_hub.sampling_check import check_samples
-from diffsr_hub.spectrum import effective_rank, singular_spectrum
 
 _LEVEL_TRANSITIONS = 4_096  # for the loss at each level
 _TABLE_TRANSITIONS = 8_192  # for the table of residuals

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from diffsr_hub import Transitions
-from diffsr_hub.level_loss import GaussianModel, linear_gaussian, marginal_gaussian, mean_squared_residual
+from diffsr_hub.diagnostics.level_loss import GaussianModel, linear_gaussian, marginal_gaussian, mean_squared_residual
 
 BETA = torch.tensor([0.01, 0.3, 0.9])
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from diffsr_hub.spectrum import effective_rank, singular_spectrum
+from diffsr_hub.diagnostics.spectrum import effective_rank, singular_spectrum
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 17])

@@ -1,0 +1,46 @@
+"""What an encoder was made of: data, versions, command, hardware."""
+
+import os
+import platform
+import shlex
+from dataclasses import fields
+from typing import Any
+
+from diffsr_hub.data import Episodes, Resolution, software
+from pretrain.config import PretrainConfig
+
+
+def command(config: PretrainConfig) -> str:
+    """The command line that repeats a run: every setting that is not the default."""
+    default = PretrainConfig()
+    words = ["diffsr", "pretrain", f"--dataset={config.dataset}"]
+    for name in (
+        field.name for field in fields(config) if field.name not in ("dataset", "run_dir", "resume", "progress")
+    ):
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            words.append(f"--{name}={list(value) if isinstance(value, tuple) else value}".replace(" ", ""))
+    return shlex.join(words)
+
+
+def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float) -> dict[str, Any]:
+    """What the encoder was made of and on, for `dataset.json` and the card."""
+    return {
+        "datasets": episodes.provenance,
+        "source": resolution.source,
+        "env_id": episodes.env_id,
+        "action_low": episodes.action_low,
+        "action_high": episodes.action_high,
+        "software": software(),
+        "training": {
+            "command": command(config),
+            "max_steps": config.max_steps,
+            "batch_size": config.batch_size,
+            "seed": config.seed,
+            "transitions": episodes.num_transitions,
+            "episodes": episodes.num_episodes,
+            "seconds": round(seconds, 1),
+            "device": f"{config.devices * config.num_nodes} x {config.accelerator}, {platform.machine()}, "
+            f"{os.cpu_count()} cores, {config.threads} thread(s) per process",
+        },
+    }
