@@ -87,7 +87,8 @@ class DiffSRModule(L.LightningModule):
             total = self.running.get(name)
             self.running[name] = value.detach() if total is None else total + value.detach()
         if (self.global_step + 1) % LOG_EVERY == 0:
-            means = {name: total / LOG_EVERY for name, total in self.running.items()}
+            # Over all processes too: they must agree on whether the loss diverged.
+            means = {name: self.trainer.strategy.reduce(total / LOG_EVERY) for name, total in self.running.items()}
             self.running = {}
             self._stop_if_diverged(means["train/diffusion"])
             self.log("train/loss", means.pop("train/loss"), prog_bar=True)
