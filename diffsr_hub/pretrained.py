@@ -93,18 +93,27 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
     return Path(paths[0]), Path(paths[1])
 
 
+def read_json(file: Path) -> Any:
+    """The content of a configuration file of reasonable size.
+
+    Raises:
+        UserError: It is larger, or not JSON.
+    """
+    try:
+        if file.stat().st_size > MAX_CONFIG_BYTES:
+            raise ValueError(f"larger than {MAX_CONFIG_BYTES:,} bytes")
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise UserError(f"{file} is not a readable JSON configuration: {_line(error)}") from error
+
+
 def read_config(file: Path, model_type: str) -> dict[str, Any]:
     """The constructor's arguments of a saved model.
 
     Raises:
         UserError: The file is malformed, of another class, or of a newer format.
     """
-    try:
-        if file.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"larger than {MAX_CONFIG_BYTES:,} bytes")
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise UserError(f"{file} is not a readable JSON configuration: {_line(error)}") from error
+    config = read_json(file)
     if not isinstance(config, dict) or config.get("model_type") != model_type:
         found = config.get("model_type") if isinstance(config, dict) else type(config).__name__
         raise UserError(f"{file} describes {reprlib.repr(found)}, not a {model_type}")

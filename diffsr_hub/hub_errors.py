@@ -1,0 +1,69 @@
+"""What the Hub refuses, as one line that says what to do; no token ever gets into it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx2, or what comes after it
+
+from diffsr_hub.errors import UserError
+
+_SECRET = re.compile(r"(?i)(bearer\s+|hf_)[^\s'\"]+")
+_LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
+_KINDS: dict[type[Exception], str] = {
+    HFValidationError: "a repository is called like org/name",
+    GatedRepoError: f"access has to be asked for on its page; then {_LOGIN}",
+    RepositoryNotFoundError: f"the Hub has no such repository, or it is private: check the name, or {_LOGIN}",
+    RevisionNotFoundError: "it has no such revision (branch, tag or commit)",
+}
+_STATUS = {
+    401: f"the token was not accepted: {_LOGIN}",
+    403: "this token does not have the right to do that: make one that may write at the Hub's settings",
+    409: "it exists already",
+    412: "somebody else published there in the meantime: look at what is there, then publish again",
+    429: "it asked to wait (too many requests): try again in some minutes",
+}
+
+
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Turn whatever the Hub's client raises into a `UserError` that starts with `what`.
+
+    Raises:
+        UserError: in place of the client's errors, which it does not carry along: they may show a token.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{what}: {reason(error)}") from None
+
+
+def reason(error: BaseException) -> str:
+    """Why the Hub's client gave up."""
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # an upload, in a thread of the client
+        return reason(error.__cause__)
+    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
+        return f"it is not cached, and the Hub was not reached ({brief(error)})"
+    for kind, text in _KINDS.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, HfHubHTTPError) and error.response.status_code in _STATUS:
+        return _STATUS[error.response.status_code]
+    return brief(error)
+
+
+def brief(error: BaseException) -> str:
+    """An error's text on one line, without anything that looks like a token."""
+    text = _SECRET.sub(r"\1***", " ".join(str(error).split()))
+    return text[:300] or type(error).__name__

@@ -1,0 +1,64 @@
+"""The command lines of `diffsr publish`, `card`, `info` and `list`; they need the base installation only."""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from diffsr_hub.errors import UserError, exit_codes
+
+
+class _Parser(ArgumentParser):
+    """Says what is wrong in one line, as every other verb does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+@exit_codes()
+def publish_main(argv: Sequence[str] | None = None) -> None:
+    """`diffsr publish`."""
+    parser = _parser("publish", "Upload an exported folder to the Hugging Face Hub, byte for byte, in one commit.")
+    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
+    parser.add_argument("repository", metavar="org/name", help="where it goes; created where it does not exist")
+    parser.add_argument("--private", action="store_true", help="create it so that only its owners see it")
+    parser.add_argument("--revision", default="main", metavar="BRANCH", help="branch, created where it does not exist")
+    parser.add_argument("--tag", help="name for this version, such as v1; an existing one is never moved")
+    parser.add_argument("--message", help="title of the commit")
+    parser.add_argument("--dry_run", action="store_true", help="only show what would go; no network")
+    options = vars(parser.parse_args(argv))
+    if options.pop("dry_run"):
+        return _show(options["folder"], options["repository"])
+    from diffsr_hub.publish import publish
+
+    published = publish(**options)
+    print(f"{published.url}\ncommit {published.commit}")
+    print(f'DiffSR.from_pretrained("{options["repository"]}", revision="{published.commit}")')
+
+
+@exit_codes()
+def card_main(argv: Sequence[str] | None = None) -> None:
+    """`diffsr card`."""
+    parser = _parser("card", "Write README.md anew from the JSON files beside it.")
+    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
+    parser.add_argument("--repository", metavar="org/name", help="what the card tells readers to load")
+    options = parser.parse_args(argv)
+    from diffsr_hub.card import CARD, write_card
+
+    write_card(options.folder, *([options.repository] if options.repository else []))
+    print(options.folder / CARD)
+
+
+def _show(folder: Path, repository: str) -> None:
+    from diffsr_hub.publishable import check_repository, publishable
+
+    check_repository(repository)
+    files = publishable(folder)
+    sizes = [file.stat().st_size for file in files]
+    for file, size in zip(files, sizes, strict=True):
+        print(f"{size:>14,}  {file.name}")
+    print(f"{sum(sizes):>14,}  bytes would be published as {repository}; nothing was sent")
+
+
+def _parser(verb: str, description: str) -> ArgumentParser:
+    return _Parser(prog=f"diffsr {verb}", description=description, allow_abbrev=False)

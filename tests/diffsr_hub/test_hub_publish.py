@@ -1,0 +1,339 @@
+"""Publishing over HTTP: the folder as it is, whole or not at all, and never over something else."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import snapshot_download
+
+from diffsr_hub import DiffSR, UserError, cli
+from diffsr_hub.publish import publish
+from diffsr_hub.publishable import front_matter, publishable
+from tests.hub.faults import Fault
+from tests.hub.samples import CLIENTS_OWN_WARNING, NAME
+from tests.hub.server import Hub
+
+pytest_plugins = ["tests.hub.fixtures"]
+pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
+
+
+def contents(folder: str | Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def refusal(folder: Path, name: str = NAME, **options: Any) -> str:
+    """The message with which publishing is refused; the folder is as it was."""
+    before = contents(folder) if folder.is_dir() else {}
+    with pytest.raises(UserError) as caught:
+        publish(folder, name, **options)
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 700, message
+    assert "hf_" not in message.replace("hf_***", "")
+    assert not before or contents(folder) == before
+    return message
+
+
+# --- what is there afterwards ----------------------------------------------------------------------------------------
+
+
+def test_what_is_published_is_the_folder_byte_for_byte_in_one_commit(hub: Hub, folder: Path) -> None:
+    done = publish(folder, NAME)
+    assert done.url == f"{hub.url}/{NAME}"
+    found = contents(snapshot_download(NAME, revision=done.commit, ignore_patterns=[".gitattributes"]))
+    assert found == contents(folder)
+    assert len(hub.asked("/commit/")) == 1
+    loaded, exported = DiffSR.from_pretrained(NAME, revision=done.commit), DiffSR.from_pretrained(folder)
+    for name, tensor in exported.state_dict().items():
+        assert tensor.equal(loaded.state_dict()[name])
+
+
+def test_a_new_version_replaces_the_old_one_and_the_old_commit_stays(
+    hub: Hub, folder: Path, make_encoder: Callable[..., DiffSR]
+) -> None:
+    old_files, old = contents(folder), publish(folder, NAME, tag="v1").commit
+    hub.store.plant(NAME, {"leftover.md": b"of an older format"})
+    make_encoder(seed=1).save_pretrained(folder)
+    new = publish(folder, NAME, message="Better").commit
+    assert set(hub.store.files("models", NAME, new)) == {*contents(folder), ".gitattributes"}
+    assert hub.store.read("models", NAME)["commits"][new]["title"] == "Better"
+    for revision in ("v1", old):
+        assert contents(snapshot_download(NAME, revision=revision, ignore_patterns=[".gitattributes"])) == old_files
+
+
+def test_publishing_the_same_again_changes_nothing(hub: Hub, folder: Path) -> None:
+    assert publish(folder, NAME) == publish(folder, NAME)
+    assert len(hub.store.read("models", NAME)["commits"]) == 2
+
+
+def test_a_branch_is_made_and_main_stays_as_it_is(hub: Hub, folder: Path) -> None:
+    done = publish(folder, NAME, revision="wide/net")
+    assert hub.store.resolve("models", NAME, "wide/net") == done.commit
+    assert set(hub.store.files("models", NAME, "main")) == {".gitattributes"}
+    assert publish(folder, NAME, revision="wide/net") == done
+
+
+def test_private_is_private_from_the_first_moment(hub: Hub, folder: Path) -> None:
+    publish(folder, NAME, private=True)
+    assert hub.store.read("models", NAME)["private"] is True
+    publish(folder, NAME)
+    assert hub.store.read("models", NAME)["private"] is True
+
+
+def test_a_public_repository_is_not_taken_for_a_private_one(hub: Hub, folder: Path) -> None:
+    before = hub.store.plant(NAME, {})
+    assert "exists and is public" in refusal(folder, private=True)
+    assert hub.store.resolve("models", NAME, "main") == before
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_address_and_commit(hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["publish", str(folder), NAME, "--tag", "v1", "--revision", "b", "--message", "m", "--private"])
+    url, commit, load = capsys.readouterr().out.splitlines()
+    assert url == f"{hub.url}/{NAME}"
+    assert commit == f"commit {hub.store.resolve('models', NAME, 'v1')}"
+    assert load == f'DiffSR.from_pretrained("{NAME}", revision="{commit.split()[1]}")'
+
+
+def test_a_dry_run_shows_files_and_sizes_and_asks_nothing(
+    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["publish", str(folder), NAME, "--dry_run"])
+    out = capsys.readouterr().out
+    for name, content in contents(folder).items():
+        assert re.search(rf"^ +{len(content):,}  {re.escape(name)}$", out, re.MULTILINE)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: folder, org/name (see diffsr publish --help)"),
+        (["nowhere", NAME, "--dry_run"], "nowhere is not a folder"),
+        (["nowhere", "name"], "'name' is no repository: one is called like org/name"),
+        (["nowhere", "../name"], "'../name' is no repository: one is called like org/name"),
+        (["nowhere", NAME, "--tags=v1"], "unrecognized arguments: --tags=v1 (see diffsr publish --help)"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["publish", *arguments])
+    assert (end.value.code, capsys.readouterr().err) == (2, f"error: {message}\n")
+
+
+def test_the_card_is_written_anew_for_a_repository(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["card", str(folder)])
+    assert 'from_pretrained("path/to/this/folder")' in (folder / "README.md").read_text()
+    cli.main(["card", str(folder), "--repository", "org/other"])
+    assert 'from_pretrained("org/other")' in (folder / "README.md").read_text()
+    assert capsys.readouterr().out == f"{folder / 'README.md'}\n" * 2
+
+
+# --- a folder that is not ready --------------------------------------------------------------------------------------
+
+
+def edit_card(folder: Path, old: str, new: str) -> None:
+    text = (folder / "README.md").read_text()
+    assert old in text
+    (folder / "README.md").write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("license: mit\n", "", "has no license in its metadata"),
+        ("library_name: diffsr-hub\n", "library_name:\n", "has no library_name in its metadata"),
+        ("---\ndatasets", "--\ndatasets", "has no license in its metadata"),
+        ("license: mit\n", "license: &a mit\nx: *a\n", "has no license in its metadata"),
+        ("license: mit\n", "license: [\n", "has no license in its metadata"),
+        ("## Limits", "## {{ limits }}", "has a template mark {{ left in it"),
+        ("## Limits", "{% if limits %}", "has a template mark {% left in it"),
+        (f'"{NAME}"', '"path/to/this/folder"', "tells readers to load path/to/this/folder"),
+        ("](diagnostics.png)", "](curve.png)", "shows 'curve.png', which is not in the folder"),
+        ("](diagnostics.png)", "](../secret.png)", "shows '../secret.png', which is not in the folder"),
+    ],
+)
+def test_a_hole_in_the_card_is_named_and_nothing_is_asked(
+    hub: Hub, folder: Path, old: str, new: str, message: str
+) -> None:
+    edit_card(folder, old, new)
+    found = refusal(folder)
+    assert f"README.md {message}: `diffsr card {folder} --repository org/name` writes it anew" in found
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 2_000_000], ids=["no text", "too large"])
+def test_a_card_that_cannot_be_read(folder: Path, content: bytes) -> None:
+    (folder / "README.md").write_bytes(content)
+    assert "is not text in UTF-8 of at most 1,000,000 bytes" in refusal(folder)
+
+
+def test_a_picture_that_is_none(folder: Path) -> None:
+    (folder / "diagnostics.png").write_bytes(b"<script>")
+    assert "shows diagnostics.png, which is not a picture" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "model.pt", ".env", "pytorch_model.bin", "replay_buffer.pkl", "x.py"])
+def test_other_files_are_never_published(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"")
+    assert f"holds {name!r}, which would be published: move it away" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "dataset.json", "diagnostics.json", "diagnostics.png", "model.safetensors"]
+)
+def test_a_part_of_an_export_is_not_published(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert f"lacks {name}: it is not a whole export" in refusal(folder)
+
+
+def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("{}")
+    (folder / "dataset.json").unlink()
+    (folder / "dataset.json").symlink_to(tmp_path / "secret")
+    assert "dataset.json is a link or a folder" in refusal(folder)
+
+
+def test_a_folder_that_does_not_load_strictly(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"feature_dim": 7}))
+    assert "does not fit its config.json" in refusal(folder)
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "GPT"}))
+    assert "unknown model_type in" in refusal(folder)
+
+
+def test_front_matter_is_nothing_where_there_is_none() -> None:
+    assert front_matter("# Title") == front_matter("---\n- a\n---\n") == front_matter("---\na: " + "[" * 5_000) == {}
+
+
+def test_a_good_folder_is_listed_by_name(folder: Path) -> None:
+    assert [file.name for file in publishable(folder)] == sorted(contents(folder))
+
+
+# --- what is there already -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.bin": b"", "b.md": b""}, "no config.json, but a.bin, b.md"),
+        ({"config.json": b'{"model_type": "llama"}'}, "a config.json that is not of diffsr-hub"),
+        ({"config.json": b"["}, "a config.json that is not of diffsr-hub"),
+        ({"config.json": b"[]"}, "a config.json that is not of diffsr-hub"),
+    ],
+)
+def test_a_repository_of_another_kind_is_never_overwritten(
+    hub: Hub, folder: Path, files: dict[str, bytes], message: str
+) -> None:
+    before = hub.store.plant(NAME, files)
+    assert refusal(folder) == f"{NAME} holds something else ({message}); publish under another name"
+    assert hub.store.resolve("models", NAME, "main") == before
+
+
+def test_a_tag_is_never_moved(hub: Hub, folder: Path) -> None:
+    before = publish(folder, NAME, tag="v1").commit
+    edit_card(folder, "## Limits", "## Bounds")
+    assert "already has a tag v1" in refusal(folder, tag="v1")
+    assert hub.store.resolve("models", NAME, "main") == before
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 100])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "^GET /api/models/org",
+        "/repos/create",
+        "/validate-yaml",
+        "/preupload/",
+        "objects/batch",
+        "^PUT /lfs",
+        "/commit/",
+    ],
+)
+@pytest.mark.parametrize("does", ["status", "hang up"])
+def test_a_failing_server_leaves_the_old_version_or_has_the_new_one(
+    hub: Hub, folder: Path, request_: str, does: Any, times: int
+) -> None:
+    hub.faults = [Fault(request_, does=does, times=times)]
+    before = contents(folder)
+    try:
+        publish(folder, NAME)
+    except UserError as error:
+        assert str(error).startswith(f"{folder} was not published as {NAME}: ") and "\n" not in str(error)
+        if NAME in hub.store.repositories("models"):
+            assert set(hub.store.files("models", NAME, "main")) == {".gitattributes"}
+    hub.faults = []
+    assert contents(folder) == before
+    publish(folder, NAME)  # the next attempt works, whatever the first one left
+    found = contents(snapshot_download(NAME, ignore_patterns=[".gitattributes"]))
+    assert found == before
+
+
+def test_the_server_says_when_to_ask_again(hub: Hub, folder: Path, waits: list[float]) -> None:
+    hub.faults = [Fault("objects/batch", status=429, headers={"Retry-After": "7"})]
+    publish(folder, NAME)
+    assert waits == [8]
+
+
+def test_weights_are_not_sent_twice(hub: Hub, folder: Path) -> None:
+    hub.faults = [Fault("/commit/")]
+    refusal(folder)
+    sent = len(hub.asked("^PUT /lfs/"))
+    publish(folder, NAME)
+    assert len(hub.asked("^PUT /lfs/")) == sent == 2
+
+
+def test_of_two_publishers_at_once_one_is_told(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(folder, NAME)
+    edit_card(folder, "## Limits", "## Bounds")
+    put = hub.store.commit
+    others: list[str] = []
+
+    def somebody_was_faster(*arguments: Any) -> str:
+        monkeypatch.setattr(hub.store, "commit", put)
+        others.append(hub.store.plant(NAME, {"README.md": b"theirs"}))
+        return put(*arguments)
+
+    monkeypatch.setattr(hub.store, "commit", somebody_was_faster)
+    assert "somebody else published there in the meantime" in refusal(folder)
+    assert [hub.store.resolve("models", NAME, "main")] == others
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("hf_wrong", "the token was not accepted"),
+        ("hf_reader", "does not have the right to do that"),
+        ("", "log in with `hf auth login`, or set HF_TOKEN"),
+        ("hf_br\u00f6ken", "was not published as"),
+    ],
+)
+def test_a_token_that_does_not_do(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, token: str, message: str
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    found = refusal(folder)
+    assert message in found and not (token and token in found)
+    assert hub.store.repositories("models") == []
+
+
+def test_a_hub_that_holds_other_bytes_is_noticed(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = hub.store.put
+    monkeypatch.setattr(hub.store, "put", lambda content, *, lfs: put(content if lfs else content + b" ", lfs=lfs))
+    message = refusal(folder)
+    assert re.search(r"has a new commit \w{40}, but .*: \S+ has other bytes than the folder's", message)
+
+
+def test_without_a_network(folder: Path, hub: Hub) -> None:
+    hub.server.socket.close()
+    hub.faults = [Fault(".", does="hang up", times=1000)]
+    assert "was not published as" in refusal(folder)
