@@ -11,6 +11,8 @@ VERBS = {
     "collect": ("pretrain.collect:main", "roll out a robot's bundled policies into a Minari dataset"),
     "pretrain": ("pretrain.fit:main", "train an encoder on Minari datasets"),
     "publish": ("diffsr_hub.hub_verbs:publish_main", "upload an exported folder to the Hub"),
+    "info": ("diffsr_hub.hub_verbs:info_main", "show what a folder or a repository holds"),
+    "list": ("diffsr_hub.hub_verbs:list_main", "list the models on the Hub"),
     "card": ("diffsr_hub.hub_verbs:card_main", "write a folder's README.md anew"),
 }
 """verb → (its `main`, what it does); the package of its `main` is also the name of the extra that it needs"""

@@ -58,8 +58,10 @@ def reason(error: BaseException) -> str:
     for kind, text in _KINDS.items():
         if isinstance(error, kind):
             return text
-    if isinstance(error, HfHubHTTPError) and error.response.status_code in _STATUS:
-        return _STATUS[error.response.status_code]
+    if isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
+        failed = f"the Hub itself fails at the moment ({status}): try again later" if status >= 500 else brief(error)
+        return _STATUS.get(status, failed)
     return brief(error)
 
 

@@ -1,5 +1,6 @@
 """The command lines of `diffsr publish`, `card`, `info` and `list`; they need the base installation only."""
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,38 @@ def card_main(argv: Sequence[str] | None = None) -> None:
 
     write_card(options.folder, *([options.repository] if options.repository else []))
     print(options.folder / CARD)
+
+
+@exit_codes()
+def info_main(argv: Sequence[str] | None = None) -> None:
+    """`diffsr info`."""
+    parser = _parser("info", "Show what a folder or a repository holds, without downloading its weights.")
+    parser.add_argument("source", metavar="FOLDER|org/name", help="an exported folder, or a repository of the Hub")
+    parser.add_argument("--revision", help="branch, tag or commit of the repository")
+    options = parser.parse_args(argv)
+    from diffsr_hub.inspect_repo import describe
+
+    facts = describe(options.source, options.revision)
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {value}")
+
+
+@exit_codes()
+def list_main(argv: Sequence[str] | None = None) -> None:
+    """`diffsr list`."""
+    parser = _parser("list", "List the models of diffsr-hub on the Hub.")
+    parser.add_argument("--author", metavar="org", help="only those of this user or organisation")
+    parser.add_argument("--limit", type=int, default=100, help="at most this many (100)")
+    options = parser.parse_args(argv)
+    from diffsr_hub.inspect_repo import list_models
+
+    found = list_models(options.author, options.limit)
+    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
+    for model in found:
+        print("  ".join(f"{text:<{width}}" for text, width in zip(model, widths, strict=True)).rstrip())
+    if not found:
+        print(f"no models of diffsr-hub{f' by {options.author}' if options.author else ''}", file=sys.stderr)
 
 
 def _show(folder: Path, repository: str) -> None:

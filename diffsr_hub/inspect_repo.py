@@ -1,0 +1,151 @@
+"""What is published, and what is inside, from metadata alone: weights are never downloaded.
+
+All texts come from strangers: what is returned is one printable line each.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.hf_api import ModelInfo
+
+from diffsr_hub import pretrained
+from diffsr_hub.card import DATASET, DIAGNOSTICS
+from diffsr_hub.errors import UserError
+from diffsr_hub.hub import load_class, model_type
+from diffsr_hub.hub_errors import one_line
+
+TAG = "diffsr"
+"""by which the Hub finds our models; every card has it"""
+_LARGEST_JSON = 16_000_000
+_EVERY_CARDS_TAGS = {TAG, "diffsr-hub", "reinforcement-learning", "representation-learning", "diffusion", "minari"}
+
+
+class Listed(NamedTuple):
+    """One repository of a list."""
+
+    name: str
+    updated: str
+    visibility: str
+    about: str
+    """tags that not every card has, such as the environment"""
+
+
+def list_models(author: str | None = None, limit: int = 100) -> list[Listed]:
+    """The models of ours on the Hub, those that were changed last first.
+
+    Args:
+        author: User or organisation; None for all.
+        limit: At most this many.
+
+    Raises:
+        UserError: The Hub refuses or is not reached.
+    """
+    with one_line("the Hub did not give its list"):
+        found = list(HfApi().list_models(author=author, filter=TAG, sort="last_modified", limit=limit, full=True))
+    return [
+        Listed(
+            plain(model.id),
+            f"{model.last_modified:%Y-%m-%d}" if model.last_modified else "",
+            "private" if model.private else "public",
+            plain(", ".join(tag for tag in model.tags or [] if tag not in _EVERY_CARDS_TAGS and ":" not in tag)),
+        )
+        for model in found
+    ]
+
+
+def describe(source: str, revision: str | None = None) -> dict[str, str]:
+    """What a folder or a repository holds, as names and values to print.
+
+    Raises:
+        UserError: There is none, or its configuration is not that of a model of ours.
+    """
+    if os.path.isdir(source):
+        folder = Path(source)
+        sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
+        return {"folder": plain(source)} | _contents(folder, sizes)
+    with one_line(f"{source} is not a folder, and the Hub did not describe it"):
+        api = HfApi()
+        info = api.model_info(source, revision=revision, files_metadata=True)
+        versions = ", ".join(ref.name for ref in api.list_repo_refs(source).tags)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        folder = _download_small(source, info, sizes)
+    return _about_repository(info, versions) | _contents(folder, sizes)
+
+
+def _download_small(repository: str, info: ModelInfo, sizes: Mapping[str, int]) -> Path:
+    if pretrained.CONFIG not in sizes:
+        raise UserError(f"{repository} on the Hub has no {pretrained.CONFIG}: it is not a model of diffsr-hub")
+    if sizes[pretrained.CONFIG] > pretrained.MAX_CONFIG_BYTES:
+        raise UserError(f"{repository}: {pretrained.CONFIG} is larger than {pretrained.MAX_CONFIG_BYTES:,} bytes")
+    wanted = [name for name in (DATASET, DIAGNOSTICS) if sizes.get(name, _LARGEST_JSON) < _LARGEST_JSON]
+    for name in wanted:
+        hf_hub_download(repository, name, revision=info.sha)
+    return Path(hf_hub_download(repository, pretrained.CONFIG, revision=info.sha)).parent
+
+
+def _about_repository(info: ModelInfo, versions: str) -> dict[str, str]:
+    about = {"repository": info.id, "commit": info.sha, "visibility": "private" if info.private else "public"}
+    about |= {"updated": f"{info.last_modified:%Y-%m-%d}" if info.last_modified else "", "versions": versions}
+    return {name: plain(value) for name, value in about.items() if value}
+
+
+def _contents(folder: Path, sizes: Mapping[str, int]) -> dict[str, str]:
+    kind = model_type(folder / pretrained.CONFIG)
+    arguments = pretrained.read_config(folder / pretrained.CONFIG, kind)
+    dataset, report = (_read(folder / name) for name in (DATASET, DIAGNOSTICS))
+    training = _dig(dataset, "training")
+    facts = {
+        "model": kind,
+        "sizes": ", ".join(f"{name} {arguments.get(name)}" for name in ("obs_dim", "action_dim", "feature_dim")),
+        "parameters": f"{_count(kind, arguments):,}",
+        "data": ", ".join(str(_dig(entry, "id")) for entry in _list(_dig(dataset, "datasets"))),
+        "command": _dig(training, "command"),
+        "updates": _dig(training, "max_steps"),
+        "R² of the reward": _dig(report, "probes", "reward", "psi"),
+        "R² of the change": _dig(report, "probes", "change", "psi"),
+        "R² of the return": _dig(report, "probes", "return", "psi"),
+        "effective rank": _dig(report, "spectrum", "psi", "effective_rank"),
+        "files": ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items()),
+    }
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
+    return {name: plain(value) for name, value in shown.items() if value not in (None, "")}
+
+
+def _count(kind: str, arguments: dict[str, Any]) -> int:
+    """Parameters of a model of these sizes, of which nothing is allocated."""
+    try:
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in load_class(kind)(**arguments).parameters())
+    except TypeError as error:
+        raise UserError(f"{pretrained.CONFIG} does not describe a {kind}: {plain(error)}") from error
+
+
+def _read(file: Path) -> Any:
+    """A JSON file, as far as it is there and can be read."""
+    try:
+        if file.stat().st_size < _LARGEST_JSON:
+            return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        pass
+    return None
+
+
+def _dig(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def _list(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else []
+
+
+def plain(value: object) -> str:
+    """A value as one line of printable characters: a terminal obeys the others."""
+    line = " ".join(str(value)[:2_000].split())
+    return "".join(character for character in line if character.isprintable())[:500]
