@@ -1,0 +1,64 @@
+"""The documentation says what the program does: its commands parse, its links lead somewhere, its numbers have a file."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from benchmarks.encoders import table
+from diffsr_hub.command import parse
+from pretrain import behaviour
+from pretrain.config import PretrainConfig
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
+FLAGS = re.compile(r"`(--[^`]+)`")
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_pretraining_command_parses(page: Path) -> None:
+    for arguments in PRETRAIN.findall(page.read_text()):
+        words = shlex.split(arguments)
+        if "--help" not in words and all(word.startswith("--") for word in words[:1]):
+            parse(PretrainConfig, words, prog="diffsr pretrain", description="")
+
+
+def test_every_flag_of_the_quickstart_parses() -> None:
+    flags = [f for f in FLAGS.findall((ROOT / "docs" / "quickstart.md").read_text()) if " " in f and ">" not in f]
+    assert len(flags) >= 8
+    for words in map(shlex.split, flags):
+        if words[0] not in ("--config", "--resume"):
+            parse(PretrainConfig, words, prog="diffsr pretrain", description="")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_has_a_hole(page: Path) -> None:
+    assert not re.search(r"@@|TODO|TBD|XXX", page.read_text())
+
+
+def test_the_table_of_results_is_that_of_the_stored_diagnostics() -> None:
+    assert table(("hopper", "halfcheetah", "walker2d")) in (ROOT / "docs" / "results.md").read_text()
+
+
+def test_the_table_of_policies_is_that_of_their_records() -> None:
+    page = (ROOT / "docs" / "datasets.md").read_text()
+    for robot in behaviour.robots():
+        for name, returns in [(entry.name, entry.returns) for entry in behaviour.load(robot).policies]:
+            cells = " | ".join(f"{returns[str(noise)]:,.0f}" for noise in behaviour.NOISE_LEVELS)
+            assert f"| {name} | {cells} |" in page
+
+
+def test_every_file_of_the_packages_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    files = [*(ROOT / "diffsr_hub").glob("*.py"), *(ROOT / "pretrain").glob("*.py")]
+    missing = [file.name for file in files if file.name not in readme and file.name != "__init__.py"]
+    assert not missing
