@@ -1,4 +1,4 @@
-"""The documentation says what the program does: its commands parse, its links lead somewhere, its numbers have a file."""
+"""The documentation says what the program does: commands parse, links lead somewhere, numbers have a file."""
 
 import re
 import shlex
