@@ -9,7 +9,6 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -19,6 +18,8 @@ from diffsr_hub.errors import UserError
 
 _SECRET = re.compile(r"(?i)(bearer\s+|hf_)[^\s'\"]+")
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
+CLIENT_ERRORS = (httpx.HTTPError, OSError, RuntimeError, ValueError)
+"""whatever huggingface_hub raises when the Hub, the network, the cache or an argument is not as it should be"""
 _KINDS: dict[type[Exception], str] = {
     HFValidationError: "a repository is called like org/name",
     GatedRepoError: f"access has to be asked for on its page; then {_LOGIN}",
@@ -45,7 +46,7 @@ def one_line(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
+    except CLIENT_ERRORS as error:
         raise UserError(f"{what}: {reason(error)}") from None
 
 
@@ -53,13 +54,13 @@ def reason(error: BaseException) -> str:
     """Why the Hub's client gave up."""
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # an upload, in a thread of the client
         return reason(error.__cause__)
-    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
-        return f"it is not cached, and the Hub was not reached ({brief(error)})"
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, CLIENT_ERRORS):
+        return reason(error.__cause__)
     for kind, text in _KINDS.items():
         if isinstance(error, kind):
             return text
     if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
+        status = getattr(error.response, "status_code", 0)
         failed = f"the Hub itself fails at the moment ({status}): try again later" if status >= 500 else brief(error)
         return _STATUS.get(status, failed)
     return brief(error)
@@ -68,4 +69,4 @@ def reason(error: BaseException) -> str:
 def brief(error: BaseException) -> str:
     """An error's text on one line, without anything that looks like a token."""
     text = _SECRET.sub(r"\1***", " ".join(str(error).split()))
-    return text[:300] or type(error).__name__
+    return text.partition(" Please make sure")[0][:300] or type(error).__name__

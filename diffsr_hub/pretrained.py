@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RevisionNotFoundError,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.hub_errors import CLIENT_ERRORS, brief, reason
+from diffsr_hub.integrity import as_announced
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1
@@ -76,21 +83,40 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
     if os.path.exists(source):
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
     try:
-        paths = [
-            hf_hub_download(str(source), name, revision=revision, local_files_only=local_files_only, token=token)
-            for name in (CONFIG, WEIGHTS)
-        ]
-    except HFValidationError as error:
-        raise UserError(f"{source} is neither a folder that exists nor a repository id like org/name") from error
-    except LocalEntryNotFoundError as error:
-        raise UserError(
-            f"{source} is neither a folder nor cached, and the Hub was not reached: {_line(error)}"
-        ) from error
-    except EntryNotFoundError as error:
-        raise UserError(f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not an encoder") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise UserError(f"{source} is not a folder, and the Hub did not give it: {_line(error)}") from error
-    return Path(paths[0]), Path(paths[1])
+        config = _download(str(source), CONFIG, revision, local_files_only, token)
+        # The weights of that very commit, wherever the branch has moved since; cached ones need no request then.
+        commit = config.parent.name if config.parent.parent.name == "snapshots" else revision
+        return config, _download(str(source), WEIGHTS, commit, local_files_only, token)
+    except UserError:
+        raise
+    except CLIENT_ERRORS as error:
+        raise UserError(_why_not(source, revision, error)) from None  # its text, and its causes', may show a token
+
+
+def _download(repository: str, name: str, revision: str | None, local_files_only: bool, token: str | None) -> Path:
+    """One file of the Hub; what was altered on the way or in the cache is downloaded once more."""
+    options: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "token": token}
+    file = Path(str(hf_hub_download(repository, name, **options)))
+    if as_announced(file):
+        return file
+    if not local_files_only:
+        file = Path(str(hf_hub_download(repository, name, force_download=True, **options)))
+        if as_announced(file):
+            return file
+    raise UserError(f"{repository}: {name} does not have the hash that the Hub announced; its copy is {file}")
+
+
+def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
+    if isinstance(error, HFValidationError):
+        return f"{source} is neither a folder that exists nor a repository id like org/name"
+    if isinstance(error, LocalEntryNotFoundError):
+        return f"{source} is neither a folder nor cached, and the Hub was not reached: {reason(error)}"
+    if isinstance(error, EntryNotFoundError):
+        return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not an encoder"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{source} on the Hub has no revision {revision!r} (branch, tag or commit)"
+    why, known = brief(error), reason(error)
+    return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
 
 
 def read_json(file: Path) -> Any:

@@ -12,6 +12,7 @@ from diffsr_hub import pretrained
 from diffsr_hub.errors import UserError
 from diffsr_hub.hub import model_type
 from diffsr_hub.hub_errors import one_line
+from diffsr_hub.integrity import git_hash
 from diffsr_hub.publishable import check_repository, publishable
 
 _NOT_OURS_TO_REMOVE = ".gitattributes"
@@ -129,8 +130,3 @@ def _compare(api: HfApi, repository: str, commit: str, files: list[Path]) -> Non
             raise ValueError(f"{file.name} has other bytes than the folder's")
     if extra := sorted(announced.keys() - {_NOT_OURS_TO_REMOVE}):
         raise ValueError(f"it also holds {', '.join(extra[:5])}")
-
-
-def git_hash(content: bytes) -> str:
-    """The hash by which git, and the Hub, call a small file."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
