@@ -185,17 +185,27 @@ def test_an_interrupted_collection_leaves_nothing(stage: str, root: Path, monkey
 
 def test_ctrl_c_of_the_real_program_leaves_nothing(root: Path) -> None:
     program = Path(module.__file__)
+    # A shell's background jobs, and so whatever they start, ignore Ctrl-C: undo that first.
+    script = (
+        "import runpy, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.argv[1:] = ['{HOPPER}', '--steps', '10_000_000']\n"
+        f"runpy.run_path('{program.name}', run_name='__main__')"
+    )
     process = subprocess.Popen(
-        [sys.executable, program.name, HOPPER, "--steps", "10_000_000"],
-        cwd=program.parent,  # as a script, from another folder than the checkout's
+        [sys.executable, "-c", script],
+        cwd=program.parent,  # from another folder than the checkout's
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not root.exists():
-        assert process.poll() is None
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    try:
+        while not root.exists():
+            assert process.poll() is None
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, stderr) == (130, "interrupted\n")
     assert list(root.rglob("*")) == []
 
