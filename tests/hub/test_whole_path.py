@@ -1,0 +1,55 @@
+"""From a dataset on the Hub to an encoder on the Hub and back, by the commands that a user gives."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffsr_hub import DiffSR, cli
+from pretrain.collect import collect
+from tests.hub.samples import CLIENTS_OWN_WARNING
+from tests.hub.server import Hub
+
+pytest_plugins = ["tests.hub.fixtures"]
+pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
+TINY = [
+    *("--psi_hidden", "[16]", "--nu_hidden", "[16]", "--feature_dim", "8", "--num_levels", "5"),
+    *("--num_frequencies", "8", "--batch_size", "32", "--max_steps", "50", "--checkpoint_every", "50"),
+    *("--validate_every", "50", "--warmup_steps", "10", "--progress", "false", "--accelerator", "cpu"),
+]
+
+
+@pytest.fixture
+def machine(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without data, whose Hub has one dataset."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "elsewhere"))
+    collect("mujoco/invertedpendulum", steps=1_500, say=lambda _: None)
+    folder = tmp_path / "elsewhere" / "mujoco"
+    files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    hub.store.plant("farama-minari/mujoco", files, kind="datasets")
+    environment = {"MINARI_DATASETS_PATH": tmp_path / "here", "DIFFSR_CACHE": tmp_path / "cache"}
+    for name, value in {**environment, "HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": 0}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("MINARI_REMOTE", raising=False)
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_download_pretrain_publish_and_load_by_name(
+    hub: Hub, machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, encoder = "org/diffsr-pendulum", "runs/pendulum/encoder"
+    cli.main(["pretrain", "--dataset", "mujoco/invertedpendulum", "--run_dir", "runs/pendulum", *TINY])
+    assert hub.asked(r"GET /datasets/farama-minari/mujoco/resolve/.*\.json")
+    assert list((machine / "here").rglob("main_data.*"))
+    cli.main(["card", encoder, "--repository", name])
+    cli.main(["publish", encoder, name, "--private"])
+    said = capsys.readouterr()
+    (commit,) = re.findall("^commit (.*)$", said.out, re.MULTILINE)
+    here, there = DiffSR.from_pretrained(encoder), DiffSR.from_pretrained(name, revision=commit)
+    obs, action = torch.randn(5, 4), torch.rand(5, 1)
+    assert torch.equal(here.psi(obs, action), there.psi(obs, action))
+    written = b"".join(file.read_bytes() for file in (machine / "runs").rglob("*") if file.is_file())
+    assert "hf_writer" not in said.out + said.err and b"hf_writer" not in written
