@@ -69,6 +69,7 @@ def test_there_are_tasks_for_three_robots_and_gymnasium_lists_them() -> None:
     assert {entry.robot for entry in TASKS.values()} == set(ROBOTS)
     assert TASKS.keys() <= gym.registry.keys()
     assert all(name == entry.env_id for name, entry in TASKS.items())
+    assert gym.make("finetune.tasks:diffsr/Hopper-jump-v0").spec == gym.make("diffsr/Hopper-jump-v0").spec
 
 
 @pytest.mark.parametrize("env_id", TASKS)
@@ -253,6 +254,21 @@ def test_a_task_without_new_dynamics_leaves_the_model_alone() -> None:
     change_dynamics(TASKS["diffsr/Hopper-jump-v0"], env.model, env.data)
     for old, new in zip(before, (env.model.body_mass, env.model.body_invweight0, env.data.qpos), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_doing_nothing_keeps_only_the_cheetah_standing() -> None:
+    returns = {}
+    for robot in ROBOTS:
+        env = gym.make(f"diffsr/{robot.env_id.removesuffix('-v5')}-stand-v0")
+        env.reset(seed=0)
+        ended = False
+        returns[robot] = 0.0
+        while not ended:
+            _, reward, terminated, truncated, _ = env.step(np.zeros(robot.action_dim, np.float32))
+            returns[robot] += float(reward)
+            ended = terminated or truncated
+    assert returns[HALF_CHEETAH] == pytest.approx(996, abs=5)  # as the page says
+    assert max(returns[HOPPER], returns[WALKER2D]) < 400
 
 
 @pytest.mark.parametrize("env_id", TASKS)
