@@ -2,7 +2,8 @@
 
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError
+from diffsr_hub.hub import from_pretrained
 from diffsr_hub.transitions import Transitions
 
-__all__ = ["DiffSR", "Transitions", "UserError", "__version__"]
+__all__ = ["DiffSR", "Transitions", "UserError", "__version__", "from_pretrained"]
 __version__ = "0.1.0"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from diffsr_hub import pretrained
 from diffsr_hub.diffusion import denoising_residual, reverse_diffusion
+from diffsr_hub.env_check import check_env
 from diffsr_hub.errors import UserError
 from diffsr_hub.features import RandomFourierFeatures
 from diffsr_hub.networks import MLP, ResidualMLP
@@ -186,6 +187,7 @@ class DiffSR(nn.Module):
         revision: str | None = None,
         local_files_only: bool = False,
         token: str | None = None,
+        env: Any = None,
     ) -> Self:
         """Load an encoder from a folder or from the Hugging Face Hub, strictly, in evaluation mode.
 
@@ -194,9 +196,10 @@ class DiffSR(nn.Module):
             revision: Branch, tag or commit of the repository.
             local_files_only: Use only what is cached.
             token: Access token, where the environment's is not the right one.
+            env: A Gymnasium environment (or a vector of them) whose spaces the encoder must fit.
 
         Raises:
-            UserError: It is not there, not an encoder, of a newer format, or its weights do not fit its configuration.
+            UserError: It is not there, not an encoder, of a newer format, or does not fit its configuration or `env`.
         """
         config, weights = pretrained.find(source, revision=revision, local_files_only=local_files_only, token=token)
         arguments = pretrained.read_config(config, cls.__name__)
@@ -210,6 +213,8 @@ class DiffSR(nn.Module):
                 model = cls(**arguments)
         except UserError as error:
             raise UserError(f"{config}: {error}") from error
+        if env is not None:
+            check_env(model.arguments, env)
         tensors = pretrained.read_weights(weights, model.state_dict())
         model.load_state_dict(tensors, strict=True, assign=True)
         return model.eval()

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from diffsr_hub import pretrained
-from diffsr_hub.env_check import check_env
 from diffsr_hub.errors import UserError, unknown
 
 CLASSES = {"DiffSR": "diffsr_hub.encoder:DiffSR"}
@@ -34,10 +33,7 @@ def from_pretrained(
         UserError: It is not there, not a model of ours, of a newer format, does not fit itself, or not `env`.
     """
     config, _ = pretrained.find(source, revision=revision, local_files_only=local_files_only, token=token)
-    model = load_class(model_type(config)).from_pretrained(config.parent)
-    if env is not None:
-        check_env(model.arguments, env)
-    return model
+    return load_class(model_type(config)).from_pretrained(config.parent, env=env)
 
 
 def model_type(config: Path) -> str:
