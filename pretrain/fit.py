@@ -46,6 +46,8 @@ def read_config(argv: Sequence[str] | None) -> PretrainConfig:
     config = parse(PretrainConfig, arguments, prog="diffsr pretrain", description=DESCRIPTION)
     if config.resume is None:
         return config
+    if config.run_dir is not None:
+        raise UserError(f"--resume goes on in {config.resume}; --run_dir is for a new run: give one of them")
     return RunFolder(config.resume).stored_config(arguments)
 
 

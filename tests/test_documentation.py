@@ -59,6 +59,6 @@ def test_the_table_of_policies_is_that_of_their_records() -> None:
 
 def test_every_file_of_the_packages_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    files = [*(ROOT / "diffsr_hub").glob("*.py"), *(ROOT / "pretrain").glob("*.py")]
+    files = [file for package in ("diffsr_hub", "pretrain", "finetune") for file in (ROOT / package).glob("*.py")]
     missing = [file.name for file in files if file.name not in readme and file.name != "__init__.py"]
     assert not missing

@@ -434,6 +434,10 @@ def test_what_is_no_run_is_not_resumed(machine, refused: Refused):
     assert not any((machine / "empty").iterdir())
 
 
+def test_a_resumed_run_has_its_folder_already(finished, resumable, refused: Refused):
+    assert "--run_dir is for a new run" in refused("--resume", str(resumable), "--run_dir", "elsewhere")
+
+
 def test_another_architecture_is_not_resumed_and_the_run_still_is(finished, resumable, refused: Refused):
     said = refused("--resume", str(resumable), "--feature_dim", "16")
     assert "feature_dim=8, not 16" in said
