@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from diffsr_hub.errors import UserError
 from pretrain.module import LOG_EVERY
@@ -92,7 +93,7 @@ class Progress(TQDMProgressBar):
 
 
 class StopWhenAsked(Callback):
-    """On Ctrl-C finish the step, save, and stop; a second Ctrl-C interrupts at once.
+    """On Ctrl-C finish the step, save, and stop; a second Ctrl-C interrupts at once. On SIGTERM save, too.
 
     All processes of a run agree on the step at which they stop.
 
@@ -122,3 +123,9 @@ class StopWhenAsked(Callback):
         if trainer.global_step % LOG_EVERY == 0 and trainer.strategy.reduce_boolean_decision(self.asked, all=False):
             trainer.save_checkpoint(self.checkpoint)
             trainer.should_stop = self.stopped = True
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Save on SIGTERM, with which a cluster takes its machine back: Lightning raises it between two steps."""
+        if isinstance(exception, SIGTERMException):
+            trainer.save_checkpoint(self.checkpoint)
+            self.stopped = True

@@ -122,7 +122,7 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
 
     Raises:
         UserError: The devices, the run folder or the checkpoint cannot be used, or the loss diverged.
-        KeyboardInterrupt: Ctrl-C, after everything was saved; or twice, at once.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, after everything was saved; or Ctrl-C twice, at once.
     """
     stop, timer = StopWhenAsked(folder.last_checkpoint), Timer()
     try:
@@ -135,8 +135,9 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
     with stop.listening():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        except SystemExit as error:  # what Lightning makes of a KeyboardInterrupt
-            raise KeyboardInterrupt from error
+        except SystemExit as error:  # what Lightning makes of a KeyboardInterrupt, and of SIGTERM
+            if not stop.stopped:
+                raise KeyboardInterrupt from error
     if stop.stopped:
         say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
         say(f"to go on: diffsr pretrain --resume {shlex.quote(str(folder.path))}")

@@ -52,6 +52,7 @@ class DiffSRModule(L.LightningModule):
         self.learning_rate, self.max_steps, self.warmup_steps = learning_rate, max_steps, warmup_steps
         self.lr_schedule, self.weighting, self.reward_coef = lr_schedule, weighting, reward_coef
         self.running: dict[str, Tensor] = {}
+        self.counted = 0  # steps in `running`: fewer than LOG_EVERY where a run goes on inside a window
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook in this attribute some forty times a step, and nn.Module's own assignment
@@ -83,13 +84,14 @@ class DiffSRModule(L.LightningModule):
 
     def _log_means(self, values: dict[str, Tensor]) -> None:
         """Log means over `LOG_EVERY` steps: logging at every step would cost more than a small update."""
+        self.counted += 1
         for name, value in values.items():
             total = self.running.get(name)
             self.running[name] = value.detach() if total is None else total + value.detach()
         if (self.global_step + 1) % LOG_EVERY == 0:
             # Over all processes too: they must agree on whether the loss diverged.
-            means = {name: self.trainer.strategy.reduce(total / LOG_EVERY) for name, total in self.running.items()}
-            self.running = {}
+            means = {name: self.trainer.strategy.reduce(total / self.counted) for name, total in self.running.items()}
+            self.running, self.counted = {}, 0
             self._stop_if_diverged(means["train/diffusion"])
             self.log("train/loss", means.pop("train/loss"), prog_bar=True)
             self.log_dict(means)

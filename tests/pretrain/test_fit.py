@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import json
 import math
 import os
@@ -193,6 +194,26 @@ def test_ctrl_c_saves_says_how_to_go_on_and_goes_on_bit_for_bit(pretrain: Pretra
     assert torch.load("a run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 100
     fit.main(again[2:])
     assert weights(Path("a run")) == weights(whole)
+
+
+def test_sigterm_saves_the_very_step_and_the_run_goes_on_bit_for_bit(pretrain: Pretrain, capsys):
+    whole = pretrain("whole", *EVERYTHING)
+    with at_step(70, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(SystemExit) as ended:
+        pretrain("evicted", "--checkpoint_every", "200", *EVERYTHING)
+    assert ended.value.code == 130
+    saved = torch.load("evicted/checkpoints/last.ckpt", weights_only=True)["global_step"]
+    assert 70 <= saved <= 72 and f"stopped at step {saved} of 200 and saved" in capsys.readouterr().out
+    fit.main(["--resume", "evicted"])
+    assert weights(Path("evicted")) == weights(whole)
+    rest, window = (logged_loss(run, 99) for run in ("evicted", "whole"))
+    assert rest == pytest.approx(window, rel=0.3)  # a mean over the steps that were left, not a part of one
+
+
+def logged_loss(run: str, step: int) -> float:
+    """`train/loss` as the last start of a run logged it for one step."""
+    file = sorted(Path(run, "logs/csv").glob("version_*/metrics.csv"))[-1]
+    rows = csv.DictReader(file.read_text().splitlines())
+    return next(float(row["train/loss"]) for row in rows if int(row["step"]) == step and row["train/loss"])
 
 
 def test_ctrl_c_twice_ends_at_once_and_leaves_the_last_checkpoint(finished, pretrain: Pretrain):
