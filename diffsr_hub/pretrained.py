@@ -32,7 +32,7 @@ FORMAT_VERSION = 1
 MAX_CONFIG_BYTES = 1_000_000
 
 
-def write_bytes(file: Path, content: bytes) -> None:
+def write_bytes(file: Path, content: bytes | memoryview) -> None:
     """Write a file so that a reader finds the old one or the new one, never a half, and a failure leaves no debris."""
     partial = file.with_name(f".{file.name}.partial")
     try:

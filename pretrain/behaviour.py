@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import unknown
+from diffsr_hub.pretrained import write_text
 
 POLICIES = Path(__file__).parent / "policies"
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.4)
@@ -94,9 +95,7 @@ def save(record: Record, file: Path) -> None:
     spread = json.dumps(asdict(record), indent=1, default=np.ndarray.tolist)
     innermost = re.compile(r"([\[{])\s+([^\[\]{}]*?)\s+([\]}])")
     compact = innermost.sub(lambda found: found[1] + " ".join(found[2].split()) + found[3], spread)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(compact + "\n")
-    temporary.replace(file)
+    write_text(file, compact + "\n")
 
 
 def rollout(env: gym.Env[Any, Any], policy: LinearPolicy | None, noise: float, rng: np.random.Generator) -> Episode:

@@ -1,7 +1,6 @@
 """What happens around the training steps: progress, a clean stop on Ctrl-C, checkpoints that are never half written."""
 
 import io
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.pretrained import write_bytes
 from pretrain.module import LOG_EVERY
 
 
@@ -26,15 +26,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Save `checkpoint` at `path`."""
-        partial = Path(path).with_suffix(".partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()  # on a full disk, torch's own writing ends in an internal error instead of an OSError
         torch.save(checkpoint, content)
-        try:
-            partial.write_bytes(content.getbuffer())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(Path(path), content.getbuffer())
 
     def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
         """Load the checkpoint at `path`.

@@ -1,11 +1,12 @@
 """The diagnostics report as one picture for a talk."""
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from diffsr_hub.pretrained import write_bytes
 
 # Okabe and Ito's palette: told apart by every common colour vision.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _GREY, _BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8A8A8A", "#222222"
@@ -68,9 +69,7 @@ def draw(report: Mapping[str, Any], file: Path, title: str) -> None:
         figure.text(0.012, 0.012, _footer(report), color=_GREY, fontsize=9)
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(image.getvalue())
-    os.replace(partial, file)
+    write_bytes(file, image.getvalue())
 
 
 def _losses(panel: Any, loss: Mapping[str, Any]) -> None:
