@@ -10,6 +10,7 @@ from diffsr_hub.errors import UserError, exit_codes, unknown
 VERBS = {
     "collect": ("pretrain.collect:main", "roll out a robot's bundled policies into a Minari dataset"),
     "pretrain": ("pretrain.fit:main", "train an encoder on Minari datasets"),
+    "finetune": ("finetune.train:main", "learn online on top of an encoder"),
     "publish": ("diffsr_hub.hub_verbs:publish_main", "upload an exported folder to the Hub"),
     "info": ("diffsr_hub.hub_verbs:info_main", "show what a folder or a repository holds"),
     "list": ("diffsr_hub.hub_verbs:list_main", "list the models on the Hub"),

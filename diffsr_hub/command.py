@@ -1,15 +1,17 @@
 """A frozen dataclass as a command line: its fields are the flags and the keys of `--config`, their docstrings the help.
 
-jsonargparse parses; what is added here is that every mistake becomes one line that names what would be right.
+jsonargparse parses; what is added here is that every mistake becomes one line that names what would be right. Verbs
+with positional arguments use `verb_parser`.
 """
 
 import difflib
 import re
 from argparse import ArgumentError
+from argparse import ArgumentParser as StandardParser
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from diffsr_hub.errors import UserError
 
@@ -50,6 +52,19 @@ def dump(config: Any, file: Path) -> None:
 
     plain = {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
     write_text(file, yaml.safe_dump(plain, sort_keys=False))
+
+
+class VerbParser(StandardParser):
+    """Says what is wrong in one line, as `parse` does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UserError where argparse would print the usage and exit."""
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def verb_parser(verb: str, description: str) -> VerbParser:
+    """A parser for `diffsr VERB` with positional arguments."""
+    return VerbParser(prog=f"diffsr {verb}", description=description, allow_abbrev=False)
 
 
 def _parser(kind: type[Any], prog: str, description: str) -> "ArgumentParser":

@@ -1,6 +1,5 @@
 """DiffSR: ψ, ν, the statistics of the data and the noise schedule in one module that can be saved and loaded."""
 
-import inspect
 import reprlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -201,23 +200,10 @@ class DiffSR(nn.Module):
         Raises:
             UserError: It is not there, not an encoder, of a newer format, or does not fit its configuration or `env`.
         """
-        config, weights = pretrained.find(source, revision=revision, local_files_only=local_files_only, token=token)
-        arguments = pretrained.read_config(config, cls.__name__)
-        known = list(inspect.signature(cls).parameters)
-        if unknown := arguments.keys() - known:
-            raise UserError(f"{config} has unknown keys {_short(sorted(unknown))}; known are {', '.join(known)}")
-        if missing := {"obs_dim", "action_dim"} - arguments.keys():
-            raise UserError(f"{config} lacks {', '.join(sorted(missing))}")
-        try:
-            with torch.device("meta"):
-                model = cls(**arguments)
-        except UserError as error:
-            raise UserError(f"{config}: {error}") from error
+        model = pretrained.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
         if env is not None:
             check_env(model.arguments, env)
-        tensors = pretrained.read_weights(weights, model.state_dict())
-        model.load_state_dict(tensors, strict=True, assign=True)
-        return model.eval()
+        return model
 
     def _gradient_score(self, method: str) -> GradientScore:
         if not isinstance(self.score_network, GradientScore):
@@ -230,7 +216,7 @@ def _check(arguments: dict[str, Any]) -> None:
     for name in ("obs_dim", "action_dim", "feature_dim", "num_levels", "num_frequencies"):
         _check_size(name, arguments[name])
     for name in ("psi_hidden", "nu_hidden"):
-        _check_widths(name, arguments[name])
+        check_widths(name, arguments[name])
     names = {"psi_network": list(PSI_NETWORKS), "score": ["gradient", "matrix"], "schedule": ["vp", "linear", "cosine"]}
     for name, valid in names.items():
         if arguments[name] not in valid:
@@ -242,7 +228,12 @@ def _check(arguments: dict[str, Any]) -> None:
         raise UserError(f"predict_reward must be true or false, got {_short(arguments['predict_reward'])}")
 
 
-def _check_widths(name: str, widths: object) -> None:
+def check_widths(name: str, widths: object) -> None:
+    """Refuse hidden layers that no network of ours has.
+
+    Raises:
+        UserError: Not a list of positive integers of reasonable size.
+    """
     if not isinstance(widths, list | tuple) or not 1 <= len(widths) <= MAX_LAYERS:
         raise UserError(f"{name} must be a list of 1 to {MAX_LAYERS} widths, got {_short(widths)}")
     for width in widths:

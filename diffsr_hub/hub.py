@@ -8,7 +8,7 @@ from typing import Any
 from diffsr_hub import pretrained
 from diffsr_hub.errors import UserError, unknown
 
-CLASSES = {"DiffSR": "diffsr_hub.encoder:DiffSR"}
+CLASSES = {"DiffSR": "diffsr_hub.encoder:DiffSR", "Agent": "finetune.agent:Agent"}
 """model type → where its class is; imported only when it is needed"""
 
 

@@ -1,25 +1,17 @@
 """The command lines of `diffsr publish`, `card`, `info` and `list`; they need the base installation only."""
 
 import sys
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from diffsr_hub.errors import UserError, exit_codes
-
-
-class _Parser(ArgumentParser):
-    """Says what is wrong in one line, as every other verb does."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (see {self.prog} --help)")
+from diffsr_hub.command import verb_parser
+from diffsr_hub.errors import exit_codes
 
 
 @exit_codes()
 def publish_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr publish`."""
-    parser = _parser("publish", "Upload an exported folder to the Hugging Face Hub, byte for byte, in one commit.")
+    parser = verb_parser("publish", "Upload an exported folder to the Hugging Face Hub, byte for byte, in one commit.")
     parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
     parser.add_argument("repository", metavar="org/name", help="where it goes; created where it does not exist")
     parser.add_argument("--private", action="store_true", help="create it so that only its owners see it")
@@ -40,7 +32,7 @@ def publish_main(argv: Sequence[str] | None = None) -> None:
 @exit_codes()
 def card_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr card`."""
-    parser = _parser("card", "Write README.md anew from the JSON files beside it.")
+    parser = verb_parser("card", "Write README.md anew from the JSON files beside it.")
     parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
     parser.add_argument("--repository", metavar="org/name", help="what the card tells readers to load")
     options = parser.parse_args(argv)
@@ -53,7 +45,7 @@ def card_main(argv: Sequence[str] | None = None) -> None:
 @exit_codes()
 def info_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr info`."""
-    parser = _parser("info", "Show what a folder or a repository holds, without downloading its weights.")
+    parser = verb_parser("info", "Show what a folder or a repository holds, without downloading its weights.")
     parser.add_argument("source", metavar="FOLDER|org/name", help="an exported folder, or a repository of the Hub")
     parser.add_argument("--revision", help="branch, tag or commit of the repository")
     options = parser.parse_args(argv)
@@ -68,7 +60,7 @@ def info_main(argv: Sequence[str] | None = None) -> None:
 @exit_codes()
 def list_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr list`."""
-    parser = _parser("list", "List the models of diffsr-hub on the Hub.")
+    parser = verb_parser("list", "List the models of diffsr-hub on the Hub.")
     parser.add_argument("--author", metavar="org", help="only those of this user or organisation")
     parser.add_argument("--limit", type=int, default=100, help="at most this many (100)")
     options = parser.parse_args(argv)
@@ -91,7 +83,3 @@ def _show(folder: Path, repository: str) -> None:
     for file, size in zip(files, sizes, strict=True):
         print(f"{size:>14,}  {file.name}")
     print(f"{sum(sizes):>14,}  bytes would be published as {repository}; nothing was sent")
-
-
-def _parser(verb: str, description: str) -> ArgumentParser:
-    return _Parser(prog=f"diffsr {verb}", description=description, allow_abbrev=False)

@@ -4,13 +4,15 @@ Nothing that is read here can execute: the configuration is JSON, the weights ar
 anything is allocated, and one missing or extra tensor is an error.
 """
 
+import inspect
 import json
 import os
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -21,7 +23,7 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.hub_errors import CLIENT_ERRORS, brief, reason
@@ -30,6 +32,8 @@ from diffsr_hub.integrity import as_announced
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1
 MAX_CONFIG_BYTES = 1_000_000
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def write_bytes(file: Path, content: bytes | memoryview) -> None:
@@ -70,6 +74,38 @@ def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: M
     # One entry only: several are written in a random order, and equal models would be unequal files.
     write_bytes(folder / WEIGHTS, serialize(contiguous, metadata={"format": "pt"}))
     write_json(folder / CONFIG, {"model_type": model_type, "format_version": FORMAT_VERSION, **arguments})
+
+
+def load(
+    cls: type[Model], source: str | Path, *, revision: str | None, local_files_only: bool, token: str | None
+) -> Model:
+    """Build a model from its configuration and give it its weights, strictly, in evaluation mode.
+
+    Args:
+        cls: Its class; `config.json` holds its constructor's arguments, those without a default at least.
+        source: A folder with `config.json` and `model.safetensors`, or a repository such as `org/diffsr-hopper`.
+        revision: Branch, tag or commit of the repository.
+        local_files_only: Use only what is cached.
+        token: Access token, where the environment's is not the right one.
+
+    Raises:
+        UserError: It is not there, not of this class, of a newer format, or does not fit its configuration.
+    """
+    config, weights = find(source, revision=revision, local_files_only=local_files_only, token=token)
+    arguments = read_config(config, cls.__name__)
+    parameters = inspect.signature(cls).parameters
+    if unknown := sorted(arguments.keys() - parameters.keys()):
+        raise UserError(f"{config} has unknown keys {reprlib.repr(unknown)}; known are {', '.join(parameters)}")
+    required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    if missing := required - arguments.keys():
+        raise UserError(f"{config} lacks {', '.join(sorted(missing))}")
+    try:
+        with torch.device("meta"):
+            model = cls(**arguments)
+    except UserError as error:
+        raise UserError(f"{config}: {error}") from error
+    model.load_state_dict(read_weights(weights, model.state_dict()), strict=True, assign=True)
+    return model.eval()
 
 
 def find(source: str | Path, *, revision: str | None, local_files_only: bool, token: str | None) -> tuple[Path, Path]:

@@ -1,0 +1,40 @@
+"""Gymnasium ids to environments that an agent can live in."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import Error as GymnasiumError
+from gymnasium.spaces import Box
+from gymnasium.wrappers import FlattenObservation
+
+import finetune.tasks  # noqa: F401 (registers the new tasks)
+from diffsr_hub.env_check import flat_size
+from diffsr_hub.errors import UserError
+from finetune.tasks import task
+
+
+def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
+    """An environment with flat observations.
+
+    Args:
+        env_id: Gymnasium id.
+        arguments: Of the environment, such as `render_mode`.
+
+    Raises:
+        UserError: The id is unknown, its environment cannot be made here, its actions are not bounded numbers, or its
+            observations cannot be flattened.
+    """
+    task(env_id)
+    try:
+        env = gym.make(env_id, **arguments)
+    except (GymnasiumError, ImportError) as error:
+        raise UserError(f"cannot make the environment {env_id!r}: {' '.join(str(error).split())}") from error
+    actions = env.action_space
+    if not isinstance(actions, Box) or not (np.isfinite(actions.low).all() and np.isfinite(actions.high).all()):
+        raise UserError(f"{env_id} has actions {actions}; an agent needs a Box with finite bounds")
+    if flat_size(env.observation_space) is None:
+        raise UserError(f"{env_id} has observations {env.observation_space}, which cannot be flattened into numbers")
+    if isinstance(env.observation_space, Box) and len(env.observation_space.shape) == 1:
+        return env
+    return FlattenObservation(env)

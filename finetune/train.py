@@ -1,0 +1,59 @@
+"""Algorithm 2 from the command line: an encoder and an environment in, an agent out.
+
+Start it as `python finetune/train.py --encoder FOLDER_OR_REPO --env Hopper-v5`, or as `diffsr finetune`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if not __package__:
+    # Run as a script: import from the checkout, not from this folder.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import torch
+
+from diffsr_hub.command import parse
+from diffsr_hub.errors import UserError, exit_codes
+from finetune.config import FinetuneConfig
+from finetune.run_folder import RunFolder
+from finetune.training import Training
+
+DESCRIPTION = """Learn online on top of a pretrained encoder, or from scratch (Algorithm 2 of arXiv 2406.16121).
+Leaves runs/NAME/agent, a folder that Agent.from_pretrained loads and that can be shared as it is."""
+
+
+def read_config(argv: Sequence[str] | None) -> FinetuneConfig:
+    """The run's settings; those of a resumed run come from its own folder, flags override them."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    config = parse(FinetuneConfig, arguments, prog="diffsr finetune", description=DESCRIPTION)
+    if config.resume is None:
+        return config
+    if config.run_dir is not None:
+        raise UserError(f"--resume goes on in {config.resume}; --run_dir is for a new run: give one of them")
+    return RunFolder(config.resume).stored_config(arguments)
+
+
+def run(config: FinetuneConfig) -> Path:
+    """Train, and leave the agent; returns its folder."""
+    torch.set_num_threads(config.threads)
+    folder = RunFolder.of(config)
+    with folder.in_use(config):
+        training = Training(config, folder)
+        training.run()
+        training.agent.save_pretrained(folder.agent)
+    last = training.record.evaluations[-1]
+    print(f"return: {last['mean_return']:,.1f} ± {last['std_return']:,.1f} over {len(last['returns'])} episodes")
+    print(f"agent: {folder.agent.resolve()}")
+    print(f'load it: from finetune import Agent; agent = Agent.from_pretrained("{folder.agent}")')
+    return folder.agent
+
+
+@exit_codes()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run from the command line."""
+    run(read_config(argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""Algorithm 2 in an environment: act, store, learn, evaluate, save (method, section 4)."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.progress import Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from diffsr_hub.encoder import DiffSR
+from diffsr_hub.errors import UserError
+from finetune import checkpoint, replay_files
+from finetune.agent import Agent
+from finetune.config import SCRATCH, FinetuneConfig
+from finetune.environments import make
+from finetune.evaluation import evaluate
+from finetune.interaction import Interaction
+from finetune.learner import Learner
+from finetune.offline import load_offline
+from finetune.record import Record
+from finetune.replay import Replay
+from finetune.run_folder import RunFolder
+
+EVALUATION_SEED = 1_000_000
+"""far from the seeds that users give to training; the same for every run, so that runs are compared on equal starts"""
+GROWTH = 1.1
+"""factor by which the replay buffer grows between two looks at its statistics"""
+SMALLEST_STD = 1e-3
+"""of an observation, in its own units, where the statistics come from few steps"""
+Say = Callable[[str], None]
+
+
+class Training:
+    """One online run, from its first step or from its last checkpoint.
+
+    Args:
+        config: Its settings.
+        folder: Where everything goes.
+        say: Told what the user should know.
+
+    Raises:
+        UserError: The environment, the encoder or the offline data cannot be had, or do not fit each other.
+    """
+
+    def __init__(self, config: FinetuneConfig, folder: RunFolder, say: Say = print) -> None:
+        self.config, self.folder, self.say = config, folder, say
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.interaction = Interaction(
+            lambda: make(config.env),
+            config.num_envs,
+            seed=config.seed,
+            n_step=config.n_step,
+            discount=config.discount,
+        )
+        self.agent = build_agent(config, self.interaction.envs)
+        self.learner = Learner(
+            self.agent, config, learns_representation=config.learns_representation, generator=self.generator
+        )
+        sizes = self.agent.encoder.arguments
+        self.replay = Replay(min(config.capacity, config.total_steps), sizes["obs_dim"], sizes["action_dim"])
+        self.offline = load_offline(config, sizes["obs_dim"], sizes["action_dim"], say) if config.datasets else None
+        self.record = Record(folder, config)
+        self.step, self.seconds, self.saved_rows, self.measured_rows = 0, 0.0, 0, 0
+        self.metrics: dict[str, Tensor] = {}
+        self.stop = False
+
+    def run(self) -> None:
+        """Train to the last step.
+
+        Raises:
+            UserError: The environment failed; everything up to its last step is saved.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; everything is saved.
+        """
+        with self._listening(), self._bar() as advance:
+            if self.config.resume:
+                self._restore()
+            else:
+                self._begin()
+            while self.step < self.config.total_steps:
+                if self.stop:
+                    self.save()
+                    raise KeyboardInterrupt
+                start = time.process_time()
+                self._act()
+                self._learn()
+                self.seconds += time.process_time() - start
+                advance()
+                self._report()
+        self.record.draw()
+        self.record.close()
+        self.interaction.close()
+
+    def save(self) -> None:
+        """Write a checkpoint from which `--resume` goes on bit for bit."""
+        replay_files.append(self.folder.replay, self.replay, self.saved_rows)
+        self.saved_rows = self.replay.added
+        checkpoint.save(self.folder.checkpoint, self._state())
+        replay_files.drop_forgotten(self.folder.replay, self.replay)
+
+    def _begin(self) -> None:
+        if self.offline is not None:
+            self._measure(self.offline)
+        start = time.process_time()
+        for _ in range(self.config.warm_start):
+            self._update(offline_share=1.0)
+        self.seconds += time.process_time() - start
+        self._evaluate()
+        self.save()
+
+    def _act(self) -> None:
+        """One step in every environment."""
+        action = self._choose()
+        try:
+            batches, finished = self.interaction.step(action, self.agent.to_env(action))
+        except UserError as error:
+            self.save()
+            raise UserError(
+                f"{error}; the run up to step {self.step} is saved: diffsr finetune --resume {self.folder.path}"
+            ) from error
+        for batch in batches:
+            self.replay.add(batch)
+        for episode in finished:
+            self.metrics |= {name: torch.tensor(float(value)) for name, value in episode._asdict().items()}
+        self.step += self.config.num_envs
+
+    def _choose(self) -> Tensor:
+        """Actions to try, `[num_envs, action_dim]` in [-1, 1]; random ones at the start."""
+        if self._is_warming_up():
+            shape = (self.config.num_envs, len(self.agent.centre))
+            return torch.rand(shape, generator=self.generator) * 2 - 1
+        with torch.no_grad():
+            return self.agent.actor.explore(self.agent.encoder.normalize(self.interaction.obs), self.generator)
+
+    def _is_warming_up(self) -> bool:
+        return self.step < self.config.learning_starts and not self.config.warm_start
+
+    def _learn(self) -> None:
+        if self._is_warming_up() or not len(self.replay):
+            return
+        if self.offline is None and len(self.replay) >= GROWTH * self.measured_rows:
+            self.measured_rows = len(self.replay)
+            self._measure(self.replay)
+        share = self.config.offline_fraction
+        if self.config.offline_steps:
+            share *= max(0.0, 1 - self.step / self.config.offline_steps)
+        for _ in range(self.config.updates_per_step * self.config.num_envs):
+            self._update(share if self.offline is not None else 0.0)
+
+    def _update(self, offline_share: float) -> None:
+        """One update on a batch of which a share is offline."""
+        size = self.config.batch_size
+        offline = round(size * offline_share)
+        rows = []
+        if offline < size:
+            rows.append(self.replay.sample(size - offline, self.generator))
+        if offline and self.offline is not None:
+            rows.append(self.offline.sample(offline, self.generator))
+        imitation = self.config.imitation_coef * offline_share
+        batch = self.replay.batch(torch.cat(rows))
+        self.metrics |= self.learner.update(batch, imitated=offline, imitation_coef=imitation)
+
+    def _measure(self, replay: Replay) -> None:
+        """Take the scale of the rewards, and from scratch the statistics of the observations, from data."""
+        seen = replay.all()
+        size = seen.reward.abs().mean()
+        self.agent.reward_scale.copy_(size if size > 0 else torch.ones(()))
+        if self.config.encoder == SCRATCH:
+            mean, std = seen.obs.mean(0), seen.obs.std(0, correction=0).clamp(min=SMALLEST_STD)
+            self.agent.encoder.set_statistics(mean, std, torch.zeros(()), torch.ones(()))
+
+    def _report(self) -> None:
+        """What is due at this step."""
+        if self._due(self.config.log_every):
+            rate = self.step / max(self.seconds, 1e-9)
+            values = {name: float(value) for name, value in self.metrics.items()}
+            self.record.log({"step": self.step, "steps_per_second": rate, **values})
+        if self._due(self.config.eval_every):
+            self._evaluate()
+        if self._due(self.config.checkpoint_every):
+            self.save()
+
+    def _due(self, every: int) -> bool:
+        last = self.step >= self.config.total_steps
+        return last or self.step // every > (self.step - self.config.num_envs) // every
+
+    def _evaluate(self) -> None:
+        evaluation = evaluate(self.agent, self.config.env, self.config.eval_episodes, EVALUATION_SEED)
+        self.record.evaluated(self.step, self.seconds, evaluation)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "added": self.replay.added,
+            "measured_rows": self.measured_rows,
+            "generator": self.generator.get_state(),
+            "metrics": self.metrics,
+            "learner": self.learner.state_dict(),
+            "interaction": self.interaction.state_dict(),
+            "record": self.record.state_dict(),
+        }
+
+    def _restore(self) -> None:
+        if not self.folder.checkpoint.is_file():  # it ended before the first checkpoint, at step 0
+            return self._begin()
+        state = checkpoint.load(self.folder.checkpoint)
+        self.step, self.seconds, self.measured_rows = state["step"], state["seconds"], state["measured_rows"]
+        self.generator.set_state(state["generator"])
+        self.metrics = state["metrics"]
+        self.learner.load_state_dict(state["learner"])
+        self.interaction.load_state_dict(state["interaction"])
+        self.record.load_state_dict(state["record"])
+        replay_files.restore(self.folder.replay, self.replay, state["added"])
+        self.saved_rows = state["added"]
+        return None
+
+    @contextmanager
+    def _bar(self) -> Iterator[Callable[[], None]]:
+        """The progress bar: step, return, steps a second, time left."""
+        columns = [*Progress.get_default_columns()[:-1], TextColumn("{task.fields[state]}"), TimeRemainingColumn()]
+        with Progress(*columns, disable=not self.config.progress) as bar:
+            task = bar.add_task(self.config.env, total=self.config.total_steps, completed=self.step, state="")
+
+            def advance() -> None:
+                latest = self.record.evaluations[-1]["mean_return"] if self.record.evaluations else float("nan")
+                rate = bar.tasks[0].speed or 0.0
+                state = f"{self.step:,} steps, {rate:.0f}/s, return {latest:,.0f}"
+                bar.update(task, completed=self.step, state=state)
+
+            yield advance
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask for a stop between two steps; a second one interrupts at once."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stop:
+                raise KeyboardInterrupt
+            self.stop = True
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def build_agent(config: FinetuneConfig, envs: Any) -> Agent:
+    """A fresh policy and critics on the encoder that the settings ask for.
+
+    Args:
+        config: Of the run.
+        envs: The environments, whose spaces the encoder must fit.
+
+    Raises:
+        UserError: The encoder cannot be loaded, or does not fit.
+    """
+    observations, actions = envs.single_observation_space, envs.single_action_space
+    pretrained = None if config.encoder == SCRATCH else DiffSR.from_pretrained(config.encoder, env=envs)
+    if pretrained is None:
+        arguments: dict[str, Any] = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0]}
+    else:
+        arguments = pretrained.arguments
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        agent = Agent(
+            arguments,
+            config.env,
+            actions.low.tolist(),
+            actions.high.tolist(),
+            policy=config.policy,
+            actor_hidden=config.actor_hidden,
+            critic_frequencies=config.critic_frequencies,
+            critic_hidden=config.critic_hidden,
+            bandwidth=config.bandwidth,
+            exploration_noise=config.exploration_noise,
+        )
+    if pretrained is not None and config.mode == "random":
+        moments = (pretrained.obs_mean, pretrained.obs_std, pretrained.reward_mean, pretrained.reward_std)
+        agent.encoder.set_statistics(*moments)
+    elif pretrained is not None:
+        agent.encoder.load_state_dict(pretrained.state_dict())
+    return agent
