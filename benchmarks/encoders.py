@@ -20,7 +20,8 @@ if not __package__:
 
 import numpy as np
 from jsonargparse import auto_cli
-from scipy import stats
+
+from finetune.statistics import estimate
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
@@ -56,17 +57,6 @@ def pretrain(robot: str, seed: int, runs: Path) -> None:
             shutil.copy(run / "encoder" / name, kept / name)
 
 
-def interval(values: Sequence[float]) -> str:
-    """Interquartile mean over seeds, with a 95 % bootstrap interval."""
-    centre = stats.trim_mean(values, 0.25)
-    if len(values) < 2 or np.ptp(values) == 0:
-        return f"{centre:.3g}"
-    bounds = stats.bootstrap(
-        (np.asarray(values),), lambda x, axis: stats.trim_mean(x, 0.25, axis=axis), method="percentile", rng=0
-    ).confidence_interval
-    return f"{centre:.3g} [{bounds.low:.3g}, {bounds.high:.3g}]"
-
-
 def table(robots: Sequence[str]) -> str:
     """One line for each quantity, one column for each robot."""
     reports = {
@@ -78,7 +68,7 @@ def table(robots: Sequence[str]) -> str:
         "|---" * (len(robots) + 1) + "|",
     ]
     for name, read in COLUMNS.items():
-        cells = [interval([read(report) for report in reports[robot]]) for robot in robots]
+        cells = [f"{estimate([read(report) for report in reports[robot]]):.3g}" for robot in robots]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
