@@ -1,0 +1,77 @@
+"""A comparison as learning curves: one panel for each task, one line with its band for each arm."""
+
+import io
+import itertools
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diffsr_hub.pretrained import write_bytes
+from finetune.comparison import Comparison, TaskComparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""told apart with any colour vision; the first is the reference's"""
+DASHES = ("-", "--", ":", "-.")
+"""for the arms after the seventh"""
+COLUMNS = 3
+PANEL = (4.2, 3.2)
+"""inches"""
+TITLES = {"mean_return": "return", "success_rate": "success rate"}
+
+
+def draw(comparison: Comparison, file: Path) -> None:
+    """Write the picture; the type is that of the file's suffix, such as `.png`, `.svg` or `.pdf`.
+
+    A line is the interquartile mean over seeds, its band the 95 % bootstrap interval; one seed has no band. The dotted
+    line is the threshold.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(comparison.tasks)
+    columns = 2 if count == 4 else min(count, COLUMNS)
+    rows = ceil(count / columns)
+    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.6), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    styles = _styles(comparison)
+    for axes, task in zip(panels, comparison.tasks, strict=False):
+        _panel(axes, task, styles, TITLES[comparison.measure])
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+    names = [name for name in styles if name in lines]
+    legend_columns = min(len(names), 2 * columns)
+    figure.legend(
+        [lines[name] for name in names], names, loc="outside lower center", ncols=legend_columns, frameon=False
+    )
+    image = io.BytesIO()
+    figure.savefig(image, format=file.suffix.removeprefix(".") or "png", dpi=150)
+    write_bytes(file, image.getvalue())
+
+
+def _styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """A look for each arm, the same in all panels."""
+    names = dict.fromkeys(arm.name for task in comparison.tasks for arm in task.arms)
+    looks: Iterator[tuple[str, str]] = ((color, dash) for dash, color in itertools.product(DASHES, OKABE_ITO))
+    return {name: {"color": color, "linestyle": dash} for name, (color, dash) in zip(names, looks, strict=False)}
+
+
+def _panel(axes: "Axes", task: TaskComparison, styles: dict[str, dict[str, Any]], measure: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for arm in task.arms:
+        curve, style = arm.curve, styles[arm.name]
+        axes.plot(curve.steps, curve.centre, label=arm.name, linewidth=1.8, marker="o", markersize=2.5, **style)
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(curve.steps, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
+    if task.threshold is not None:
+        axes.axhline(task.threshold, color="0.5", linestyle=(0, (1, 3)), linewidth=1, label="_threshold", zorder=0)
+    axes.set(title=task.env, xlabel="environment steps", ylabel=measure)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.5g}")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)

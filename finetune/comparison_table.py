@@ -1,0 +1,65 @@
+"""A comparison as Markdown: one table for each task, one line for each arm."""
+
+from finetune.comparison import Arm, Comparison, TaskComparison
+
+UNKNOWN = "–"
+NAMES = {"mean_return": "return", "success_rate": "success"}
+
+
+def table(comparison: Comparison) -> str:
+    """The tables of all tasks, with what their numbers mean."""
+    tasks = [_task(task, NAMES[comparison.measure]) for task in comparison.tasks]
+    return "\n\n".join([*tasks, _legend(comparison)]) + "\n"
+
+
+def _task(task: TaskComparison, measure: str) -> str:
+    spec = ",.0f" if max(abs(arm.final.centre) for arm in task.arms) >= 100 else ".3g"
+    titles = ["arm", "seeds", "steps", f"final {measure}", f"{measure} over the run"]
+    if task.threshold is not None:
+        titles += [
+            f"steps to {format(task.threshold, spec)}",
+            "reached",
+            f"× {task.reference or UNKNOWN}",
+            "their curve",
+        ]
+    titles += ["CPU time"]
+    rows = [titles, ["---"] * len(titles), *(_row(arm, task.threshold is not None, spec) for arm in task.arms)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"**{task.env}**", "", *lines])
+
+
+def _row(arm: Arm, has_threshold: bool, spec: str) -> list[str]:
+    name = " ".join(arm.name.split()).replace("|", "\\|")
+    cells = [name, str(len(arm.seeds)), f"{arm.curve.steps[-1]:,}", format(arm.final, spec), format(arm.area, spec)]
+    if has_threshold and arm.to_threshold is not None:
+        curve = arm.curve_to_threshold
+        cells += [
+            format(arm.to_threshold, ",.0f"),
+            f"{arm.to_threshold.reached} of {arm.to_threshold.runs}",
+            UNKNOWN if arm.ratio is None else format(arm.ratio, ".2f"),
+            f"> {arm.curve.steps[-1]:,}" if curve is None else f"{curve:,}",
+        ]
+    return [*cells, f"{arm.seconds.centre / 60:.1f} min"]
+
+
+def _legend(comparison: Comparison) -> str:
+    lines = [
+        "Interquartile mean over seeds (of fewer than four: the mean) with its 95 % bootstrap interval, which one seed "
+        "does not have. *Final*: the episodes of the last evaluation that all seeds have, at the step in the third "
+        "column; *over the run*: area under the curve up to there divided by its length. ",
+    ]
+    if any(task.threshold is not None for task in comparison.tasks):
+        lines += [
+            "*Steps to*: the first evaluation of a run at or above the threshold; a run that never gets there counts "
+            "with its last step, and the mean is then a lower bound (>). *Their curve*: where the interquartile mean "
+            "itself gets there. ",
+        ]
+    lines += [f"{_unequal(task)} " for task in comparison.tasks if _unequal(task)]
+    return "".join(lines).rstrip()
+
+
+def _unequal(task: TaskComparison) -> str:
+    """What must be known where some seeds are further than others."""
+    arms = [arm for arm in task.arms if len(set(arm.last_steps)) > 1]
+    ranges = [f"{arm.name} at {min(arm.last_steps):,} to {max(arm.last_steps):,}" for arm in arms]
+    return f"The seeds in {task.env} end at different steps: {', '.join(ranges)}." if arms else ""

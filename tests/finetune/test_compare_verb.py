@@ -1,0 +1,32 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune.compare_verb import main
+from tests.finetune.runs import record_run
+
+
+def test_it_leaves_table_json_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_run(tmp_path / "runs" / "a", [0, 10])
+    record_run(tmp_path / "runs" / "b", [0, 20], arm="frozen")
+    out = tmp_path / "new" / "out"
+    main([str(tmp_path / "runs" / "a"), str(tmp_path / "runs" / "b"), "--out", str(out)])
+    assert sorted(file.name for file in out.iterdir()) == ["comparison.json", "comparison.md", "comparison.png"]
+    assert (out / "comparison.md").read_text() in capsys.readouterr().out
+    assert json.loads((out / "comparison.json").read_text())["tasks"][0]["threshold"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: RUNS (see diffsr compare --help)"),
+        (["nowhere"], "nowhere is no run folder and holds none: there is no evaluation.json in it"),
+        (["x", "--threshold", "high"], "argument --threshold: invalid float value: 'high' (see diffsr compare --help)"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
