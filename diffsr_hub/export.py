@@ -1,6 +1,5 @@
 """The encoder folder: weights, configuration, provenance, what the encoder knows, and a card, all or nothing."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from diffsr_hub.card import write_card
 from diffsr_hub.data import Episodes
 from diffsr_hub.diagnostics import diagnose, draw, residual_table
 from diffsr_hub.encoder import DiffSR
+from diffsr_hub.exported_folder import DATASET, DIAGNOSTICS, PICTURE, whole_folder
 from diffsr_hub.pretrained import write_json
 
 
@@ -36,24 +36,9 @@ def export(
     """
     model.unexplained.copy_(residual_table(model, episodes, train_ids, seed))
     report = diagnose(model, episodes, train_ids, validation_ids, seed=seed)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole_folder(folder) as partial:
         model.save_pretrained(partial)
-        write_json(partial / "dataset.json", made_of)
-        write_json(partial / "diagnostics.json", report)
-        draw(report, partial / "diagnostics.png", title=", ".join(entry["id"] for entry in made_of["datasets"]))
+        write_json(partial / DATASET, made_of)
+        write_json(partial / DIAGNOSTICS, report)
+        draw(report, partial / PICTURE, title=", ".join(entry["id"] for entry in made_of["datasets"]))
         write_card(partial)
-        _put(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _put(new: Path, place: Path) -> None:
-    """Rename a folder into its place; what is there is moved aside first, as removing it may stop half way."""
-    replaced = place.with_name(f".{place.name}.replaced")
-    shutil.rmtree(replaced, ignore_errors=True)
-    if place.exists():
-        place.rename(replaced)
-    new.rename(place)
-    shutil.rmtree(replaced, ignore_errors=True)

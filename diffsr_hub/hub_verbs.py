@@ -12,7 +12,7 @@ from diffsr_hub.errors import exit_codes
 def publish_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr publish`."""
     parser = verb_parser("publish", "Upload an exported folder to the Hugging Face Hub, byte for byte, in one commit.")
-    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
+    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder or runs/NAME/agent")
     parser.add_argument("repository", metavar="org/name", help="where it goes; created where it does not exist")
     parser.add_argument("--private", action="store_true", help="create it so that only its owners see it")
     parser.add_argument("--revision", default="main", metavar="BRANCH", help="branch, created where it does not exist")
@@ -26,17 +26,18 @@ def publish_main(argv: Sequence[str] | None = None) -> None:
 
     published = publish(**options)
     print(f"{published.url}\ncommit {published.commit}")
-    print(f'DiffSR.from_pretrained("{options["repository"]}", revision="{published.commit}")')
+    print(f'{published.kind}.from_pretrained("{options["repository"]}", revision="{published.commit}")')
 
 
 @exit_codes()
 def card_main(argv: Sequence[str] | None = None) -> None:
     """`diffsr card`."""
     parser = verb_parser("card", "Write README.md anew from the JSON files beside it.")
-    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder")
+    parser.add_argument("folder", type=Path, help="such as runs/NAME/encoder or runs/NAME/agent")
     parser.add_argument("--repository", metavar="org/name", help="what the card tells readers to load")
     options = parser.parse_args(argv)
-    from diffsr_hub.card import CARD, write_card
+    from diffsr_hub.card import write_card
+    from diffsr_hub.exported_folder import CARD
 
     write_card(options.folder, *([options.repository] if options.repository else []))
     print(options.folder / CARD)

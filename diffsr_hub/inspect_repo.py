@@ -14,15 +14,17 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
 from diffsr_hub import pretrained
-from diffsr_hub.card import DATASET, DIAGNOSTICS
 from diffsr_hub.errors import UserError
+from diffsr_hub.exported_folder import DATASET, DIAGNOSTICS, RESULTS, TRAINING
 from diffsr_hub.hub import load_class, model_type
 from diffsr_hub.hub_errors import one_line
 
 TAG = "diffsr"
 """by which the Hub finds our models; every card has it"""
 _LARGEST_JSON = 16_000_000
-_EVERY_CARDS_TAGS = {TAG, "diffsr-hub", "reinforcement-learning", "representation-learning", "diffusion", "minari"}
+_DESCRIPTIONS = (DATASET, DIAGNOSTICS, TRAINING, RESULTS)
+_EVERY_CARDS_TAGS = {TAG, "diffsr-hub", "reinforcement-learning", "deep-reinforcement-learning", "diffusion"}
+_EVERY_CARDS_TAGS |= {"representation-learning", "minari"}
 
 
 class Listed(NamedTuple):
@@ -82,7 +84,7 @@ def _download_small(repository: str, info: ModelInfo, sizes: Mapping[str, int]) 
         raise UserError(f"{repository} on the Hub has no {pretrained.CONFIG}: it is not a model of diffsr-hub")
     if sizes[pretrained.CONFIG] > pretrained.MAX_CONFIG_BYTES:
         raise UserError(f"{repository}: {pretrained.CONFIG} is larger than {pretrained.MAX_CONFIG_BYTES:,} bytes")
-    wanted = [name for name in (DATASET, DIAGNOSTICS) if sizes.get(name, _LARGEST_JSON) < _LARGEST_JSON]
+    wanted = [name for name in _DESCRIPTIONS if sizes.get(name, _LARGEST_JSON) < _LARGEST_JSON]
     for name in wanted:
         hf_hub_download(repository, name, revision=info.sha)
     return Path(hf_hub_download(repository, pretrained.CONFIG, revision=info.sha)).parent
@@ -97,15 +99,23 @@ def _about_repository(info: ModelInfo, versions: str) -> dict[str, str]:
 def _contents(folder: Path, sizes: Mapping[str, int]) -> dict[str, str]:
     kind = model_type(folder / pretrained.CONFIG)
     arguments = pretrained.read_config(folder / pretrained.CONFIG, kind)
-    dataset, report = (_read(folder / name) for name in (DATASET, DIAGNOSTICS))
-    training = _dig(dataset, "training")
+    dataset, report, online, results = (_read(folder / name) for name in _DESCRIPTIONS)
+    training = _dig(dataset, "training") or online
+    encoder = _dig(arguments, "encoder") or arguments
+    data = _list(_dig(dataset, "datasets")) or _list(_dig(online, "datasets"))
     facts = {
         "model": kind,
-        "sizes": ", ".join(f"{name} {arguments.get(name)}" for name in ("obs_dim", "action_dim", "feature_dim")),
+        "environment": _dig(arguments, "env_id"),
+        "sizes": ", ".join(f"{name} {_dig(encoder, name)}" for name in ("obs_dim", "action_dim", "feature_dim")),
         "parameters": f"{_count(kind, arguments):,}",
-        "data": ", ".join(str(_dig(entry, "id")) for entry in _list(_dig(dataset, "datasets"))),
+        "data": ", ".join(str(_dig(entry, "id")) for entry in data),
         "command": _dig(training, "command"),
         "updates": _dig(training, "max_steps"),
+        "steps": _dig(training, "steps"),
+        "encoder": _dig(training, "encoder", "source"),
+        "mean return": _dig(results, "mean_reward"),
+        "standard deviation": _dig(results, "std_reward"),
+        "episodes": _dig(results, "n_eval_episodes"),
         "R² of the reward": _dig(report, "probes", "reward", "psi"),
         "R² of the change": _dig(report, "probes", "change", "psi"),
         "R² of the return": _dig(report, "probes", "return", "psi"),

@@ -25,6 +25,8 @@ class Published:
     url: str
     commit: str
     """with which it is loaded for ever"""
+    kind: str
+    """its class"""
 
 
 def publish(
@@ -41,7 +43,7 @@ def publish(
     What a failed attempt had uploaded is not sent again by the next one.
 
     Args:
-        folder: As pretraining exports it.
+        folder: As pretraining or fine-tuning exports it.
         repository: Such as `org/diffsr-hopper`; created where it does not exist.
         private: Whether only its owners may see it.
         revision: Branch to publish to; created where it does not exist.
@@ -73,7 +75,7 @@ def publish(
         _compare(api, repository, commit.oid, files)
         if tag is not None:
             api.create_tag(repository, tag=tag, revision=commit.oid)
-    return Published(f"{api.endpoint}/{repository}", commit.oid)
+    return Published(f"{api.endpoint}/{repository}", commit.oid, kind)
 
 
 def _open(api: HfApi, repository: str, revision: str, private: bool) -> ModelInfo:

@@ -8,18 +8,18 @@ from typing import Any
 import yaml
 
 from diffsr_hub import pretrained
-from diffsr_hub.card import CARD, DATASET, DIAGNOSTICS, PICTURE
+from diffsr_hub.card import PLACEHOLDER
 from diffsr_hub.errors import UserError
+from diffsr_hub.exported_folder import CARD, FILES, Files
 from diffsr_hub.hub import load_class, model_type
 
-FILES = {"DiffSR": {pretrained.CONFIG, pretrained.WEIGHTS, CARD, DATASET, DIAGNOSTICS, PICTURE}}
-"""model type → the files of its folder"""
-PLACEHOLDER = "path/to/this/folder"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,47}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _METADATA = ("license", "library_name", "pipeline_tag", "tags")
 _LINK = re.compile(r"\]\(\s*(?!https?://|#|mailto:)([^)\s]+)")
 _MARK = re.compile(r"\{\{|\{%|%\}|\{#")
 _MAX_CARD_BYTES = 1_000_000
+_BEGINNINGS = {".png": (b"\x89PNG\r\n", "a picture"), ".mp4": (b"ftyp", "a film")}
+"""suffix → what a file of that kind has within its first 12 bytes, and is"""
 
 
 def publishable(folder: Path) -> list[Path]:
@@ -49,11 +49,11 @@ def check_repository(name: str) -> None:
         raise UserError(f"{name[:100]!r} is no repository: one is called like org/name")
 
 
-def _check_files(folder: Path, files: list[Path], expected: set[str]) -> None:
+def _check_files(folder: Path, files: list[Path], expected: Files) -> None:
     names = {file.name for file in files}
-    if missing := sorted(expected - names):
+    if missing := sorted(expected.required - names):
         raise UserError(f"{folder} lacks {', '.join(missing)}: it is not a whole export")
-    if extra := sorted(names - expected):
+    if extra := sorted(names - expected.required - expected.optional):
         raise UserError(f"{folder} holds {', '.join(map(repr, extra[:5]))}, which would be published: move it away")
     for file in files:
         if file.is_symlink() or not file.is_file():
@@ -79,8 +79,15 @@ def _holes(folder: Path) -> Iterator[str]:
     yield from (
         f"shows {target[:100]!r}, which is not in the folder" for target in _LINK.findall(text) if target not in there
     )
-    if not (folder / PICTURE).read_bytes().startswith(b"\x89PNG\r\n"):
-        yield f"shows {PICTURE}, which is not a picture"
+    for name in sorted(there):
+        beginning, kind = _BEGINNINGS.get(Path(name).suffix, (b"", ""))
+        if beginning not in _beginning(folder / name):
+            yield f"shows {name}, which is not {kind}"
+
+
+def _beginning(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return content.read(12)
 
 
 def front_matter(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diffsr_hub import DiffSR
+from finetune import Agent
 
 torch.set_num_threads(1)
 
@@ -31,5 +32,21 @@ def make_encoder() -> Callable[..., DiffSR]:
         )
         model.unexplained.copy_(torch.rand(model.unexplained.shape, generator=generator))
         return model
+
+    return make
+
+
+@pytest.fixture
+def make_agent(make_encoder: Callable[..., DiffSR]) -> Callable[..., Agent]:
+    """A small agent on such an encoder."""
+
+    def make(env_id: str = "Hopper-v5", obs_dim: int = 3, action_dim: int = 2, **arguments: Any) -> Agent:
+        encoder = make_encoder(obs_dim, action_dim)
+        sizes = {"actor_hidden": (8,), "critic_frequencies": 4, "critic_hidden": 5}
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            agent = Agent(encoder.arguments, env_id, [-2.0] * action_dim, [1.0] * action_dim, **{**sizes, **arguments})
+        agent.encoder.load_state_dict(encoder.state_dict())
+        return agent
 
     return make

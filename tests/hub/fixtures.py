@@ -1,4 +1,4 @@
-"""The loopback Hub as the only Hub that the client knows, and an encoder folder as pretraining exports it."""
+"""The loopback Hub as the only Hub that the client knows, and folders as the two stages export them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,8 @@ from huggingface_hub.utils import _http, disable_progress_bars, enable_progress_
 from diffsr_hub import DiffSR
 from diffsr_hub.card import write_card
 from diffsr_hub.pretrained import write_json
-from tests.hub.samples import MADE_OF, NAME, REPORT, png
+from finetune import Agent
+from tests.hub.samples import AGENT_NAME, EVALUATION, FILM, MADE_OF, NAME, ONLINE, REPORT, RESULTS, png
 from tests.hub.server import Hub, serve
 
 
@@ -26,6 +27,20 @@ def folder(make_encoder: Callable[..., DiffSR], tmp_path: Path) -> Path:
     write_json(folder / "diagnostics.json", REPORT)
     (folder / "diagnostics.png").write_bytes(png())
     write_card(folder, NAME)
+    return folder
+
+
+@pytest.fixture
+def agent_folder(make_agent: Callable[..., Agent], tmp_path: Path) -> Path:
+    """A folder that may be published as org/diffsr-hopper-agent."""
+    folder = tmp_path / "agent"
+    make_agent().save_pretrained(folder)
+    write_json(folder / "training.json", ONLINE)
+    write_json(folder / "evaluation.json", {"evaluations": [EVALUATION]})
+    write_json(folder / "results.json", RESULTS)
+    (folder / "learning_curve.png").write_bytes(png())
+    (folder / "replay.mp4").write_bytes(FILM)
+    write_card(folder, AGENT_NAME)
     return folder
 
 

@@ -44,6 +44,58 @@ MADE_OF: dict[str, Any] = {
     },
 }
 
+AGENT_NAME = "org/diffsr-hopper-agent"
+EVALUATION: dict[str, Any] = {
+    "step": 2_000,
+    "seconds": 12.5,
+    "mean_return": 1_234.56,
+    "std_return": 78.9,
+    "mean_length": 321.0,
+    "returns": [1_100.0, 1_369.12],
+    "lengths": [300, 342],
+    "successes": [],
+}
+RESULTS: dict[str, Any] = {
+    "mean_reward": 1_234.56,
+    "std_reward": 78.9,
+    "is_deterministic": True,
+    "n_eval_episodes": 2,
+    "eval_datetime": "2026-01-02T03:04:05+00:00",
+}
+ONLINE: dict[str, Any] = {
+    "env": "Hopper-v5",
+    "arm": "frozen-offline",
+    "mode": "frozen",
+    "seed": 7,
+    "steps": 2_000,
+    "seconds": 12.5,
+    "device": "cpu",
+    "command": "diffsr finetune --encoder=org/diffsr-hopper --env=Hopper-v5",
+    "encoder": {"source": NAME, "revision": "c0ffee", "sha256": "e" * 64},
+    "datasets": MADE_OF["datasets"],
+    "software": MADE_OF["software"],
+    "settings": {"env": "Hopper-v5"},
+}
+TRANSFER: dict[str, Any] = {
+    "command": "python benchmarks/transfer.py",
+    "source": "https://example.org/docs/transfer.md",
+    "total_steps": 30_000,
+    "rows": [
+        {
+            "task": "Hopper-v5",
+            "arm": "frozen",
+            "steps_to_scratch_final": {"centre": 9_000, "low": 8_000, "high": 12_345, "reached": 3, "seeds": 3},
+            "final_return": {"centre": 2_900.1, "low": 2_700, "high": 3_100},
+        },
+        {
+            "task": "diffsr/Hopper-backward-v0",
+            "arm": "random",
+            "steps_to_scratch_final": {"centre": None, "low": None, "high": None, "reached": 1, "seeds": 4},
+        },
+    ],
+}
+FILM = b"\0\0\0\x20ftypisom"
+
 
 def png() -> bytes:
     """The smallest picture."""

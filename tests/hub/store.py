@@ -9,7 +9,7 @@ from typing import Any
 from diffsr_hub.pretrained import write_bytes, write_json
 
 Files = dict[str, dict[str, Any]]
-LFS = (".safetensors", ".png", ".bin", ".hdf5")
+LFS = (".safetensors", ".png", ".bin", ".hdf5", ".mp4")
 
 
 class Refusal(Exception):

@@ -1,0 +1,55 @@
+"""Text from strangers on a card: one line of plain text, which neither ends the front matter nor formats anything."""
+
+import re
+from statistics import median
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+_LONGEST_TEXT = 500
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$&!])")
+_ADDRESS = re.compile(r"https?://[\w./#%=?~-]+", re.ASCII)
+
+
+def jinja() -> jinja2.Environment:
+    """Renders templates in which a missing fact is an error and every printed one is plain."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    environment.filters |= {"code": _code, "line": _verbatim, "link": _link, "duration": _duration, "median": median}
+    return environment
+
+
+def one_line(text: object) -> str:
+    """Printable characters on one line."""
+    flat = " ".join(str(text).split())
+    return "".join(character for character in flat if character.isprintable())[:_LONGEST_TEXT]
+
+
+def _plain(value: Any) -> Any:
+    """What an expression of the template may print: numbers, and text without markup."""
+    if isinstance(value, Markup | bool | int | float):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is not text")
+    return _MARKDOWN.sub(r"\\\1", one_line(value))
+
+
+def _code(text: str) -> Markup:
+    """Inline code, also inside a table."""
+    return Markup(f"`{one_line(text).replace('`', chr(39)).replace('|', '/')}`")
+
+
+def _verbatim(text: str) -> Markup:
+    """One line within a block of code."""
+    return Markup(one_line(text).replace("```", "'''"))
+
+
+def _link(text: str) -> Markup:
+    """A link, where the text is nothing but an address of the web."""
+    return Markup(f"<{text}>") if _ADDRESS.fullmatch(text) else _code(text)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
