@@ -6,9 +6,10 @@ with positional arguments use `verb_parser`.
 
 import difflib
 import re
+import shlex
 from argparse import ArgumentError
 from argparse import ArgumentParser as StandardParser
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -50,8 +51,30 @@ def dump(config: Any, file: Path) -> None:
 
     from diffsr_hub.pretrained import write_text
 
-    plain = {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
-    write_text(file, yaml.safe_dump(plain, sort_keys=False))
+    write_text(file, yaml.safe_dump(settings(config), sort_keys=False))
+
+
+def settings(config: Any) -> dict[str, Any]:
+    """A config as values that YAML and JSON know."""
+    return {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
+
+
+def command_line(verb: str, config: Any, *, always: Collection[str], never: Collection[str]) -> str:
+    """The command that repeats a run: every setting that is not the default.
+
+    Args:
+        verb: Of `diffsr`.
+        config: A dataclass of which every field has a default.
+        always: Settings that are shown, and come first, whatever they are.
+        never: Settings that change nothing about what comes out.
+    """
+    default = type(config)()
+    words = ["diffsr", verb, *(f"--{name}={getattr(config, name)}" for name in always)]
+    for name in (field.name for field in fields(config) if field.name not in (*always, *never)):
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            words.append(f"--{name}={_plain(value)}".replace(" ", ""))
+    return shlex.join(words)
 
 
 class VerbParser(StandardParser):

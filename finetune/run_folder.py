@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "checkpoint" / "replay"
 
     @property
+    def sources(self) -> Path:
+        """Hashes of the encoder and of the offline data, as they were when the run began."""
+        return self.path / "sources.json"
+
+    @property
     def progress(self) -> Path:
         """Losses and training episodes, a row every `log_every` steps."""
         return self.path / "progress.csv"

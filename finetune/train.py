@@ -6,6 +6,7 @@ Start it as `python finetune/train.py --encoder FOLDER_OR_REPO --env Hopper-v5`,
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 if not __package__:
     # Run as a script: import from the checkout, not from this folder.
@@ -16,8 +17,11 @@ import torch
 from diffsr_hub.command import parse
 from diffsr_hub.errors import UserError, exit_codes
 from finetune.config import FinetuneConfig
+from finetune.export import export
+from finetune.provenance import facts, sources
 from finetune.run_folder import RunFolder
-from finetune.training import Training
+from finetune.training import EVALUATION_SEED, Training
+from finetune.video import record
 
 DESCRIPTION = """Learn online on top of a pretrained encoder, or from scratch (Algorithm 2 of arXiv 2406.16121).
 Leaves runs/NAME/agent, a folder that Agent.from_pretrained loads and that can be shared as it is."""
@@ -40,13 +44,27 @@ def run(config: FinetuneConfig) -> Path:
     folder = RunFolder.of(config)
     with folder.in_use(config):
         training = Training(config, folder)
+        made_of = sources(config, folder.sources)
         training.run()
-        training.agent.save_pretrained(folder.agent)
+        _leave(training, facts(config, made_of, training.seconds))
     last = training.record.evaluations[-1]
     print(f"return: {last['mean_return']:,.1f} ± {last['std_return']:,.1f} over {len(last['returns'])} episodes")
     print(f"agent: {folder.agent.resolve()}")
     print(f'load it: from finetune import Agent; agent = Agent.from_pretrained("{folder.agent}")')
     return folder.agent
+
+
+def _leave(training: Training, made_of: dict[str, Any]) -> None:
+    """Export the agent, safe before anything is rendered, and once more with its film where one could be made."""
+    config, folder, last = training.config, training.folder, training.record.evaluations[-1]
+    folder.video.unlink(missing_ok=True)  # an older one, of a run that was resumed
+    export(training.agent, folder, made_of, last)
+    if config.video_steps:
+        try:
+            record(folder.agent, config.env, folder.video, config.video_steps, EVALUATION_SEED)
+        except UserError as error:
+            return print(error)
+        export(training.agent, folder, made_of, last)
 
 
 @exit_codes()

@@ -2,25 +2,16 @@
 
 import os
 import platform
-import shlex
-from dataclasses import fields
 from typing import Any
 
+from diffsr_hub.command import command_line
 from diffsr_hub.data import Episodes, Resolution, software
 from pretrain.config import PretrainConfig
 
 
 def command(config: PretrainConfig) -> str:
     """The command line that repeats a run: every setting that is not the default."""
-    default = PretrainConfig()
-    words = ["diffsr", "pretrain", f"--dataset={config.dataset}"]
-    for name in (
-        field.name for field in fields(config) if field.name not in ("dataset", "run_dir", "resume", "progress")
-    ):
-        value = getattr(config, name)
-        if value != getattr(default, name):
-            words.append(f"--{name}={list(value) if isinstance(value, tuple) else value}".replace(" ", ""))
-    return shlex.join(words)
+    return command_line("pretrain", config, always=("dataset",), never=("run_dir", "resume", "progress"))
 
 
 def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float) -> dict[str, Any]:
