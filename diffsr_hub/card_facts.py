@@ -9,8 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from diffsr_hub import exported_folder as names
 from diffsr_hub import pretrained
-from diffsr_hub.card_text import one_line
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, plain
 
 MISSING = "{} has no {}: the card cannot be written without it"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -72,7 +71,7 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         "transfer": _read(folder / names.TRANSFER) if (folder / names.TRANSFER).exists() else None,
         "environment": environment,
         "metadata": ModelCardData(
-            **_about_ours("representation-learning", "minari", one_line(environment)),
+            **_about_ours("representation-learning", "minari", plain(environment)),
             datasets=_remote(dataset["datasets"]),
         ),
     }
@@ -104,11 +103,11 @@ def agent_facts(folder: Path, source: str) -> dict[str, Any]:
         "video": (folder / names.VIDEO).exists(),
         "environment": environment,
         "metadata": ModelCardData(
-            **_about_ours("deep-reinforcement-learning", "agent", one_line(environment)),
+            **_about_ours("deep-reinforcement-learning", "agent", plain(environment)),
             datasets=_remote(datasets),
             base_model=_base_model(encoder),
-            model_name=f"diffsr-{one_line(environment)}",
-            eval_results=[_return(one_line(environment), results)],
+            model_name=f"diffsr-{plain(environment)}",
+            eval_results=[_return(plain(environment), results)],
         ),
     }
 
@@ -146,7 +145,7 @@ def _base_model(encoder: Facts | None) -> str | None:
 def _remote(datasets: list[Facts]) -> list[str] | None:
     """The repositories of the Hub that data was downloaded from."""
     found = [entry for entry in datasets if entry.get("source") == "remote"]
-    return sorted({f"farama-minari/{one_line(entry['namespace']).split('/')[0]}" for entry in found}) or None
+    return sorted({f"farama-minari/{plain(entry['namespace']).split('/')[0]}" for entry in found}) or None
 
 
 def _environment(datasets: list[Facts]) -> str:

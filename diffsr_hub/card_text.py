@@ -7,7 +7,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-_LONGEST_TEXT = 500
+from diffsr_hub.errors import plain
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~$&!])")
 _ADDRESS = re.compile(r"https?://[\w./#%=?~-]+", re.ASCII)
 
@@ -21,29 +22,23 @@ def jinja() -> jinja2.Environment:
     return environment
 
 
-def one_line(text: object) -> str:
-    """Printable characters on one line."""
-    flat = " ".join(str(text).split())
-    return "".join(character for character in flat if character.isprintable())[:_LONGEST_TEXT]
-
-
 def _plain(value: Any) -> Any:
     """What an expression of the template may print: numbers, and text without markup."""
     if isinstance(value, Markup | bool | int | float):
         return value
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} is not text")
-    return _MARKDOWN.sub(r"\\\1", one_line(value))
+    return _MARKDOWN.sub(r"\\\1", plain(value))
 
 
 def _code(text: str) -> Markup:
     """Inline code, also inside a table."""
-    return Markup(f"`{one_line(text).replace('`', chr(39)).replace('|', '/')}`")
+    return Markup(f"`{plain(text).replace('`', chr(39)).replace('|', '/')}`")
 
 
 def _verbatim(text: str) -> Markup:
     """One line within a block of code."""
-    return Markup(one_line(text).replace("```", "'''"))
+    return Markup(plain(text).replace("```", "'''"))
 
 
 def _link(text: str) -> Markup:

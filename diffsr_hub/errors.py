@@ -21,6 +21,12 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {word!r}, valid: {', '.join(last_parts.values()) or 'none'}{guess}")
 
 
+def plain(value: object) -> str:
+    """A stranger's value as one line of printable characters: a terminal obeys the others, and so does a card."""
+    line = " ".join(str(value)[:2_000].split())
+    return "".join(character for character in line if character.isprintable())[:500]
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """End the program with 2 and one line on a `UserError`, a full disk and the like, with 130 on Ctrl-C.

@@ -14,7 +14,7 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
 from diffsr_hub import pretrained
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, plain
 from diffsr_hub.exported_folder import DATASET, DIAGNOSTICS, RESULTS, TRAINING
 from diffsr_hub.hub import load_class, model_type
 from diffsr_hub.hub_errors import one_line
@@ -153,9 +153,3 @@ def _dig(content: Any, *keys: str) -> Any:
 
 def _list(content: Any) -> list[Any]:
     return content if isinstance(content, list) else []
-
-
-def plain(value: object) -> str:
-    """A value as one line of printable characters: a terminal obeys the others."""
-    line = " ".join(str(value)[:2_000].split())
-    return "".join(character for character in line if character.isprintable())[:500]

@@ -148,7 +148,7 @@ def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
     if isinstance(error, LocalEntryNotFoundError):
         return f"{source} is neither a folder nor cached, and the Hub was not reached: {reason(error)}"
     if isinstance(error, EntryNotFoundError):
-        return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not an encoder"
+        return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not a model of diffsr-hub"
     if isinstance(error, RevisionNotFoundError):
         return f"{source} on the Hub has no revision {revision!r} (branch, tag or commit)"
     why, known = brief(error), reason(error)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from diffsr_hub import pretrained
 from diffsr_hub.encoder import MAX_SIZE, DiffSR, check_widths
 from diffsr_hub.env_check import check_env
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, plain
 from finetune.actor import Actor, DeterministicActor, GaussianActor
 from finetune.critic import TwinCritic
 
@@ -161,7 +161,7 @@ def _encoder(arguments: Mapping[str, Any]) -> DiffSR:
     try:
         return DiffSR(**arguments)
     except TypeError as error:
-        raise UserError(f"encoder does not hold the arguments of a DiffSR: {error}") from error
+        raise UserError(f"encoder does not hold the arguments of a DiffSR: {plain(error)}") from error
 
 
 def _check(arguments: Mapping[str, Any], action_dim: int) -> None:

@@ -53,7 +53,7 @@ def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> di
         "mode": config.mode,
         "seed": config.seed,
         "steps": config.total_steps,
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 2),
         "device": f"cpu, {platform.machine()}, {os.cpu_count()} cores, {config.threads} thread(s)",
         "command": command(config),
         **made_of,

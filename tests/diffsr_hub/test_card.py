@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from diffsr_hub import UserError
+from diffsr_hub import UserError, cli
 from diffsr_hub.card import write_card
 from diffsr_hub.pretrained import write_json
+from tests.hub.samples import EVALUATION, ONLINE, RESULTS, TRANSFER
+
+pytest_plugins = ["tests.hub.fixtures"]
 
 PROBES = ("reward", "next_obs", "change", "return", "return_fourier")
 REPORT = {
@@ -64,12 +67,12 @@ def dataset() -> dict:
 
 
 @pytest.fixture
-def folder(make_encoder, tmp_path) -> Path:
-    make_encoder().save_pretrained(tmp_path)
-    write_json(tmp_path / "dataset.json", dataset())
-    write_json(tmp_path / "diagnostics.json", REPORT)
-    (tmp_path / "diagnostics.png").write_bytes(b"")
-    return tmp_path
+def folder(folder) -> Path:
+    """That of every test, without a card and with numbers that differ."""
+    write_json(folder / "dataset.json", dataset())
+    write_json(folder / "diagnostics.json", REPORT)
+    (folder / "README.md").unlink()
+    return folder
 
 
 def card(folder: Path) -> str:
@@ -231,3 +234,110 @@ def test_a_json_file_that_is_no_object_is_an_error(folder):
     (folder / "diagnostics.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read"):
         write_card(folder)
+
+
+# --- what an encoder saves -------------------------------------------------------------------------------------------
+
+
+def test_without_a_study_there_is_no_word_of_it(folder):
+    assert "What it saves" not in card(folder)
+
+
+def test_what_it_saves_is_that_of_the_study(folder):
+    write_json(folder / "transfer.json", TRANSFER)
+    text = card(folder)
+    assert row(text, "`Hopper-v5`") == ["`frozen`", "3 of 3", "9,000 [8,000, 12,345]", "2,900 [2,700, 3,100]"]
+    assert row(text, "`diffsr/Hopper-backward-v0`") == ["`random`", "1 of 4", "not reached", "–"]
+    for fact in ("30,000 environment steps", "`python benchmarks/transfer.py`", f"<{TRANSFER['source']}>"):
+        assert fact in text
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.b/) [x](y", "https://a.b/><script>"])
+def test_a_source_that_is_no_address_is_no_link(folder, address):
+    write_json(folder / "transfer.json", TRANSFER | {"source": address})
+    assert f"the whole study: `{address}`" in card(folder)
+
+
+@pytest.mark.parametrize("hole", ["source", "command", "total_steps", "rows"])
+def test_a_study_with_a_hole_is_an_error(folder, hole):
+    write_json(folder / "transfer.json", TRANSFER | {hole: None})
+    with pytest.raises(UserError, match=f"transfer.json has no {hole}"):
+        write_card(folder)
+
+
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_hub_reads_the_return_of_an_agent(agent_folder):
+    found = metadata(card(agent_folder))
+    (index,) = found["model-index"]
+    (result,) = index["results"]
+    assert result["task"] == {"type": "reinforcement-learning", "name": "Hopper-v5"}
+    assert result["dataset"] == {"name": "Hopper-v5", "type": "Hopper-v5"}
+    assert result["metrics"] == [{"type": "mean_reward", "name": "mean_reward", "value": "1234.56 +/- 78.90"}]
+    assert found["pipeline_tag"] == "reinforcement-learning"
+    assert found["base_model"] == "org/diffsr-hopper"
+    assert found["datasets"] == ["farama-minari/mujoco"]
+    assert {"Hopper-v5", "deep-reinforcement-learning", "diffsr"} <= set(found["tags"])
+
+
+def test_an_agents_numbers_are_those_of_the_files(agent_folder):
+    text = card(agent_folder)
+    assert row(text, "return") == ["1,100.0", "1,234.6", "1,369.1"]
+    assert row(text, "steps") == ["300", "321.0", "342"]
+    for fact in ("**1,234.6 ± 78.9**", "2,000 environment steps", "c0ffee", "e" * 64, ONLINE["command"], "seed 7"):
+        assert fact in text
+    assert "success" not in text and not re.search(r"\bNone\b|\{\{|\{%", text)
+    write_json(agent_folder / "evaluation.json", {"evaluations": [EVALUATION | {"success_rate": 0.5}]})
+    assert row(card(agent_folder), "success") == ["", "0.50", ""]
+
+
+def test_the_command_rebuilds_an_agents_card(agent_folder, capsys):
+    cli.main(["card", str(agent_folder), "--repository", "org/agent"])
+    text = (agent_folder / "README.md").read_text(encoding="utf-8")
+    assert 'Agent.from_pretrained("org/agent")' in text
+    assert capsys.readouterr().out == f"{agent_folder / 'README.md'}\n"
+
+
+def test_an_encoder_of_a_folder_is_no_base_model(agent_folder):
+    for encoder in ({"source": "runs/hopper/encoder", "revision": None, "sha256": "e" * 64}, None):
+        write_json(agent_folder / "training.json", ONLINE | {"encoder": encoder, "datasets": []})
+        assert metadata(card(agent_folder)).keys().isdisjoint({"base_model", "datasets"})
+
+
+def test_a_return_of_zero_is_a_return(agent_folder):
+    write_json(agent_folder / "results.json", RESULTS | {"mean_reward": 0.0, "std_reward": 0})
+    assert "value: 0.00 +/- 0.00" in card(agent_folder)
+
+
+def test_an_agent_without_a_film_has_none_on_its_card(agent_folder):
+    assert "replay.mp4" in card(agent_folder)
+    (agent_folder / "replay.mp4").unlink()
+    assert "replay.mp4" not in card(agent_folder)
+
+
+@pytest.mark.parametrize("name", ["training.json", "evaluation.json", "results.json", "learning_curve.png"])
+def test_a_missing_file_of_an_agent_is_named(agent_folder, name):
+    (agent_folder / name).unlink()
+    with pytest.raises(UserError, match=re.escape(name)):
+        write_card(agent_folder)
+
+
+@pytest.mark.parametrize("place", ["command", "device", "mode", "encoder"])
+def test_text_from_strangers_stays_one_plain_line_on_an_agents_card(agent_folder, place):
+    expected = card(agent_folder)
+    hostile = {"source": HOSTILE, "revision": HOSTILE, "sha256": HOSTILE} if place == "encoder" else HOSTILE
+    write_json(agent_folder / "training.json", ONLINE | {place: hostile})
+    text = card(agent_folder)
+    assert metadata(text) | {"base_model": None} == metadata(expected) | {"base_model": None}
+    assert text.count("\n```") == expected.count("\n```")
+    assert not {"\x1b", "\u202e"} & set(text)
+    assert not re.search(r"^---$", text.split("\n---\n", 1)[1], re.MULTILINE)
+
+
+def test_hostile_evaluations_are_refused(agent_folder):
+    for evaluations in ([], [{}], {"a": 1}, [[]], [EVALUATION | {"returns": ["x", 1]}]):
+        write_json(agent_folder / "evaluation.json", {"evaluations": evaluations})
+        with pytest.raises(UserError) as caught:
+            write_card(agent_folder)
+        assert "\n" not in str(caught.value)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from diffsr_hub import DiffSR, UserError, cli
-from diffsr_hub.inspect_repo import describe, list_models, plain
+from diffsr_hub.errors import plain
+from diffsr_hub.inspect_repo import describe, list_models
 from diffsr_hub.publish import publish
 from tests.hub.faults import Fault
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME

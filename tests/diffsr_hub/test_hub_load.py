@@ -170,7 +170,7 @@ def test_what_is_gone_is_told_apart(hub: Hub, commit: str) -> None:
     assert refusal(revision="v9") == f"{NAME} on the Hub has no revision 'v9' (branch, tag or commit)"
     assert refusal(revision="0" * 40) == f"{NAME} on the Hub has no revision '{'0' * 40}' (branch, tag or commit)"
     hub.store.plant("org/llama", {"config.json": b"{}"})
-    assert "has no config.json and model.safetensors: it is not an encoder" in refusal("org/llama")
+    assert "has no config.json and model.safetensors: it is not a model of diffsr-hub" in refusal("org/llama")
 
 
 def test_private_and_gated_repositories(hub: Hub, commit: str, monkeypatch: pytest.MonkeyPatch) -> None:

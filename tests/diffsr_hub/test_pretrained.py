@@ -133,7 +133,10 @@ def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (RemoteEntryNotFoundError, "on the Hub has no config.json and model.safetensors: it is not an encoder"),
+        (
+            RemoteEntryNotFoundError,
+            "on the Hub has no config.json and model.safetensors: it is not a model of diffsr-hub",
+        ),
         (RepositoryNotFoundError, "is not a folder, and the Hub did not give it: no such thing"),
         (HfHubHTTPError, "is not a folder, and the Hub did not give it: no such thing"),
     ],
