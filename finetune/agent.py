@@ -1,5 +1,6 @@
 """Agent: a policy and its critics on top of an encoder, in one module that can be saved and loaded."""
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -58,6 +59,7 @@ class Agent(nn.Module):
         super().__init__()
         self.encoder = _encoder(encoder)
         obs_dim, action_dim = self.encoder.arguments["obs_dim"], self.encoder.arguments["action_dim"]
+        _check_bounds(action_low, action_high, action_dim)
         self.arguments: dict[str, Any] = {
             "encoder": self.encoder.arguments,
             "env_id": env_id,
@@ -70,7 +72,7 @@ class Agent(nn.Module):
             "bandwidth": bandwidth,
             "exploration_noise": exploration_noise,
         }
-        _check(self.arguments, action_dim)
+        _check(self.arguments)
         self.critic = TwinCritic(self.encoder.arguments["feature_dim"], critic_frequencies, critic_hidden, bandwidth)
         self.actor: Actor
         if policy == "deterministic":
@@ -78,8 +80,8 @@ class Agent(nn.Module):
         else:
             self.actor = GaussianActor(obs_dim, action_dim, actor_hidden)
         self.register_buffer("reward_scale", torch.ones(()))
-        low, high = np.asarray(action_low, np.float32), np.asarray(action_high, np.float32)
-        self.centre, self.half_range = (high + low) / 2, (high - low) / 2
+        self.low, self.high = np.asarray(action_low, np.float32), np.asarray(action_high, np.float32)
+        self.centre, self.half_range = (self.high + self.low) / 2, (self.high - self.low) / 2
 
     @torch.no_grad()
     def predict(
@@ -118,8 +120,8 @@ class Agent(nn.Module):
         return self.critic(self.encoder.psi(obs, action)) * self.reward_scale
 
     def to_env(self, action: Tensor) -> NDArray[np.float32]:
-        """Actions in [-1, 1] to the units of the environment."""
-        return np.asarray(action.numpy() * self.half_range + self.centre, np.float32)
+        """Actions in [-1, 1] to the units of the environment; rounding leads none out of its bounds."""
+        return np.clip(action.numpy() * self.half_range + self.centre, self.low, self.high)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors` into `folder`, each whole or not at all.
@@ -164,15 +166,31 @@ def _encoder(arguments: Mapping[str, Any]) -> DiffSR:
         raise UserError(f"encoder does not hold the arguments of a DiffSR: {plain(error)}") from error
 
 
-def _check(arguments: Mapping[str, Any], action_dim: int) -> None:
+def _check(arguments: Mapping[str, Any]) -> None:
     """Refuse what no agent has, before anything is allocated."""
     for name in ("critic_frequencies", "critic_hidden"):
         size, least = arguments[name], 1 if name == "critic_frequencies" else 0
         if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= MAX_SIZE:
-            raise UserError(f"{name} must be an integer from {least} to {MAX_SIZE:,}, got {size!r}")
+            raise UserError(f"{name} must be an integer from {least} to {MAX_SIZE:,}, got {reprlib.repr(size)}")
     check_widths("actor_hidden", arguments["actor_hidden"])
     if arguments["policy"] not in ("deterministic", "maximum_entropy"):
-        raise UserError(f"policy is {arguments['policy']!r}; choose one of deterministic, maximum_entropy")
-    low, high = arguments["action_low"], arguments["action_high"]
-    if not len(low) == len(high) == action_dim or not all(a < b for a, b in zip(low, high, strict=True)):
-        raise UserError(f"action_low and action_high must be {action_dim} numbers each, the low ones below the high")
+        raise UserError(f"policy is {reprlib.repr(arguments['policy'])}; choose one of deterministic, maximum_entropy")
+    if not isinstance(arguments["env_id"], str):
+        raise UserError(f"env_id must be a Gymnasium id, got {reprlib.repr(arguments['env_id'])}")
+    for name in ("bandwidth", "exploration_noise"):
+        if not _is_number(arguments[name]) or arguments[name] < 0:
+            raise UserError(f"{name} must be a number that is not negative, got {reprlib.repr(arguments[name])}")
+
+
+def _check_bounds(low: Sequence[float], high: Sequence[float], action_dim: int) -> None:
+    """Refuse bounds that no action space of ours has."""
+    for name, bound in (("action_low", low), ("action_high", high)):
+        if not isinstance(bound, list | tuple) or len(bound) != action_dim or not all(map(_is_number, bound)):
+            raise UserError(f"{name} must be a list of {action_dim} finite numbers, got {reprlib.repr(bound)}")
+    if not all(a < b for a, b in zip(low, high, strict=True)):
+        raise UserError(f"action_low must be below action_high, got {reprlib.repr(low)} and {reprlib.repr(high)}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number of float32, with some room for sums."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e38

@@ -49,12 +49,12 @@ class OneStep(gym.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         self.state = self.np_random.uniform(-1, 1, 1).astype(np.float32)
-        return self.state, {}
+        return self.state.copy(), {}
 
     def step(self, action: NDArray[Any]) -> Step:
         assert self.action_space.contains(action)
         best = 0.3 * self.state[0]
-        return self.state, 1 - float((action[0] - best) / 0.4) ** 2, True, False, {}
+        return self.state.copy(), 1 - float((action[0] - best) / 0.4) ** 2, True, False, {}
 
 
 class LQR(gym.Env[Any, Any]):
@@ -145,11 +145,16 @@ class Faulty(gym.Env[Any, Any]):
 
 
 class Picky(Faulty):
-    """Says whether it is a success."""
+    """Says whether it is a success; its episodes have 4 to 9 steps."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        obs, info = super().reset(seed=seed)
+        self.limit = int(self.np_random.integers(4, 10))
+        return obs, info
 
     def step(self, action: NDArray[Any]) -> Step:
-        obs, reward, terminated, truncated, _ = super().step(action)
-        return obs, reward, terminated, truncated, {"success": self.time == 3}
+        obs, reward, *_ = super().step(action)
+        return obs, reward, self.time >= self.limit, False, {"success": self.time == 3}
 
 
 class Discrete(Faulty):
