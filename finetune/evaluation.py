@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.errors import UserError
-from finetune.environments import make
+from finetune.environments import check_finite, failures, make
 
 MAX_ENVIRONMENTS = 16
 """that run side by side, so that one forward pass acts in all of them"""
@@ -69,7 +69,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         seed: Of the first episode; the next ones count on from it.
 
     Raises:
-        UserError: No episodes are asked for.
+        UserError: No episodes are asked for, or the environment raised, or gave NaN or infinity.
     """
     if episodes < 1:
         raise UserError(f"episodes must be at least 1, got {episodes}")
@@ -89,13 +89,16 @@ def _side_by_side(
     policy: Policy, envs: Sequence[gym.Env[Any, Any]], seeds: Sequence[int]
 ) -> tuple[tuple[float, ...], tuple[int, ...], tuple[bool, ...]]:
     """One episode in each environment."""
-    obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
+    with failures():
+        obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
     returns, lengths = [0.0] * len(seeds), [0] * len(seeds)
     successes: dict[int, bool] = {}
     while obs:
         actions, _ = policy.predict(np.stack(list(obs.values())), deterministic=True)
         for i, action in zip(list(obs), actions, strict=True):
-            obs[i], reward, terminated, truncated, info = envs[i].step(action)
+            with failures():
+                obs[i], reward, terminated, truncated, info = envs[i].step(action)
+            check_finite(obs[i], reward)
             returns[i] += float(reward)
             lengths[i] += 1
             if "success" in info:

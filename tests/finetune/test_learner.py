@@ -65,7 +65,7 @@ def stubbed(entropy_coef: float = 0.0, log_density: float = 0.0) -> Learner:
 
 @pytest.mark.parametrize(("terminated", "last"), [(False, [8 + 0.5 * 41.0]), (True, [8.0])])
 def test_td_target_by_hand_for_one_step(terminated, last):
-    """Rewards 1, 2, 4, 8, γ = ½; min Q̄(s') = s' + 1, and s' = 10, 20, 30, 40. Truncation bootstraps, the end does not."""
+    """Rewards 1, 2, 4, 8, γ = ½; min Q̄(s') = s' + 1, s' = 10, 20, 30, 40. Truncation bootstraps, the end does not."""
     found = stubbed().td_target(episode(terminated, n=1))
     assert found.tolist() == [1 + 0.5 * 11, 2 + 0.5 * 21, 4 + 0.5 * 31, *last]
 

@@ -1,0 +1,73 @@
+"""Laws of the environments an agent can live in: bounded actions, flat observations, one line for all else."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from diffsr_hub.errors import UserError
+from finetune.environments import check_finite, failures, make
+from tests.finetune import toys
+
+
+@pytest.mark.parametrize("env_id", ["Hopper-v5", "diffsr/Hopper-backward-v0", "test/OneStep-v0"])
+def test_an_environment_with_flat_observations_is_left_as_it_is(env_id):
+    env = make(env_id)
+    assert not isinstance(env, gym.wrappers.FlattenObservation)
+    assert env.spec is not None and env.spec.id == env_id
+
+
+def test_other_observations_are_flattened():
+    env = make("test/Dictionary-v0")
+    assert env.observation_space.shape == (3,)
+    assert env.reset(seed=0)[0].tolist() == [0, 1, 5]
+
+
+def test_arguments_reach_the_environment():
+    env = make("Hopper-v5", render_mode="rgb_array")
+    assert env.render_mode == "rgb_array"
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("Hoper-v5", "cannot make the environment 'Hoper-v5'"),
+        ("diffsr/Hopper-sideways-v0", "unknown task.*diffsr/Hopper-backward-v0"),
+        ("no_such_module:A-v0", "cannot make"),
+        ("", "cannot make"),
+        ("test/Unmakeable-v0", "cannot make the environment 'test/Unmakeable-v0': 'licence'"),
+        ("CartPole-v1", r"actions Discrete\(2\)"),
+        ("test/Unbounded-v0", "finite bounds"),
+        ("test/Matrix-v0", "one axis"),
+        ("test/Whole-v0", "floating-point"),
+        ("test/Text-v0", "cannot be flattened"),
+    ],
+)
+def test_what_no_agent_can_live_in_is_named_in_one_line(env_id, message):
+    with pytest.raises(UserError, match=message) as error:
+        make(env_id)
+    assert "\n" not in str(error.value)
+
+
+def test_what_an_environment_raises_becomes_one_line():
+    with pytest.raises(UserError, match=r"^the environment raised KeyError: 'a b'$"), failures():
+        raise KeyError("a b")
+    with pytest.raises(KeyboardInterrupt), failures():
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_no_learner_can_use_is_refused(bad):
+    check_finite(np.zeros(3), 0.0, 2)
+    with pytest.raises(UserError, match="NaN or infinite"):
+        check_finite(np.zeros(3), bad)
+    with pytest.raises(UserError, match="NaN or infinite"):
+        check_finite(np.array([[0, 1], [2, bad]]), 0.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*we recommend using")
+def test_the_toys_are_sound():
+    from gymnasium.utils.env_checker import check_env
+
+    toys.Faulty.fails()
+    for name in ("OneStep", "LQR", "Faulty"):
+        check_env(gym.make(f"test/{name}-v0").unwrapped, skip_render_check=True)
