@@ -125,7 +125,7 @@ class FinetuneConfig(AlgorithmConfig):
         _require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
         if self.encoder == SCRATCH and self.mode != "finetuned":
             raise UserError(f"mode={self.mode} needs a pretrained --encoder, a folder or a repository")
-        if self.warm_start and not self.offline_dataset:
+        if self.warm_start and not self.datasets:
             raise UserError("warm_start needs an --offline_dataset such as mujoco/hopper")
 
     @property
@@ -142,7 +142,7 @@ class FinetuneConfig(AlgorithmConfig):
     def label(self) -> str:
         """The arm, named after the encoder and the data if it was given no name."""
         encoder = "scratch" if self.encoder == SCRATCH else self.mode
-        data = ("-offline" if self.offline_dataset else "") + ("-warm" if self.warm_start else "")
+        data = ("-offline" if self.datasets else "") + ("-warm" if self.warm_start else "")
         return self.arm or encoder + data
 
 

@@ -10,8 +10,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
+from finetune.environments import check_finite, failures
 from finetune.n_step import NStepQueue
 from finetune.replay import Batch
 
@@ -47,11 +47,22 @@ class Interaction:
         self.episode = [0] * num_envs
         self.actions: list[list[NDArray[Any]]] = [[] for _ in range(num_envs)]
         self.returns = [0.0] * num_envs
-        self.obs = torch.zeros(0)
-        self._reset(np.ones(num_envs, dtype=bool))
+        self.ended = np.ones(num_envs, dtype=bool)
+        self.obs = torch.zeros(self.envs.observation_space.shape or ())
+        self.observe()
+
+    def observe(self) -> Tensor:
+        """Raw observations, `[num_envs, obs_dim]`; where an episode has ended, the first one of the next.
+
+        Raises:
+            UserError: An environment raised, or gave NaN or infinity.
+        """
+        if self.ended.any():
+            self._reset()
+        return self.obs
 
     def step(self, action: Tensor, env_action: NDArray[Any]) -> tuple[list[Batch], list[Finished]]:
-        """Advance every environment by one step; those whose episode ended are reset.
+        """Advance every environment by one step from what `observe` gave.
 
         Args:
             action: What the replay buffer shall know, `[num_envs, action_dim]`, in [-1, 1].
@@ -63,28 +74,22 @@ class Interaction:
         Raises:
             UserError: An environment raised, or gave NaN or infinity; nothing of this step is kept.
         """
-        try:
-            next_obs, reward, terminated, truncated, _ = self.envs.step(env_action)
-        except Exception as error:
-            raise UserError(f"the environment raised {type(error).__name__}: {' '.join(str(error).split())}") from error
-        if not (np.isfinite(next_obs).all() and np.isfinite(reward).all()):
-            raise UserError("the environment gave an observation or a reward that is NaN or infinite")
+        with failures():
+            answer = self.envs.step(env_action)
+        next_obs, reward, terminated, truncated = _float(answer[0]), _float(answer[1]), answer[2], answer[3]
+        check_finite(next_obs.numpy(), reward.numpy())
+        steps = Transitions(self.obs, action, reward, next_obs, torch.from_numpy(np.asarray(terminated, bool)))
         ended = terminated | truncated
-        steps = Transitions(
-            self.obs, action, _float(reward), _float(next_obs), torch.from_numpy(np.asarray(terminated, bool))
-        )
         rows, finished = [], []
         for i, queue in enumerate(self.queues):
             self.actions[i].append(env_action[i])
-            self.returns[i] += float(reward[i])
+            self.returns[i] += float(answer[1][i])
             batch = queue.push(Transitions(*(column[i] for column in steps)), bool(ended[i]))
             rows += [batch] if batch is not None else []
             if ended[i]:
                 finished.append(Finished(self.returns[i], len(self.actions[i])))
-        self.obs = steps.next_obs
-        if ended.any():
-            self.episode = [number + int(end) for number, end in zip(self.episode, ended, strict=True)]
-            self._reset(ended)
+                self._next_episode(i)
+        self.obs = next_obs
         return rows, finished
 
     def close(self) -> None:
@@ -95,40 +100,65 @@ class Interaction:
         """What leads back to here."""
         return {
             "episode": self.episode,
+            "ended": self.ended.tolist(),
+            "obs": self.obs,
             "actions": [torch.from_numpy(np.array(actions)) for actions in self.actions],
             "pending": [[list(step) for step in queue.pending] for queue in self.queues],
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> list[int]:
         """Go back to a `state_dict`: reset every environment as its episode began, and act as it did.
 
-        Raises:
-            UserError: An environment does not come to where it was: it is not deterministic.
-        """
-        self.episode = list(state["episode"])
-        self._reset(np.ones(len(self.queues), dtype=bool))
-        obs = self.obs.clone()
-        for i, env in enumerate(self.envs.envs):
-            for action in state["actions"][i].numpy():
-                next_obs, reward, terminated, truncated, _ = env.step(action)
-                if terminated or truncated:
-                    raise UserError("an environment ends elsewhere than it did before: it is not deterministic")
-                obs[i] = _float(next_obs)
-                self.actions[i].append(action)
-                self.returns[i] += float(reward)
-            self.queues[i].pending = [Transitions(*columns) for columns in state["pending"][i]]
-        self.obs = obs
+        Returns:
+            The environments that do not come to where they were, because they are not deterministic; they begin a
+            new episode.
 
-    def _reset(self, which: NDArray[np.bool_]) -> None:
-        """Begin the present episode of some environments."""
+        Raises:
+            UserError: An environment raised.
+        """
+        self.episode, self.ended = list(state["episode"]), ~np.array(state["ended"])
+        self.observe()
+        self.ended = np.array(state["ended"])
+        astray = []
+        for i, queue in enumerate(self.queues):
+            queue.pending = [Transitions(*columns) for columns in state["pending"][i]]
+            if not self.ended[i] and not self._act_again(i, state["actions"][i].numpy(), state["obs"][i]):
+                astray.append(i)
+                queue.pending = []
+                self._next_episode(i)
+        return astray
+
+    def _act_again(self, i: int, actions: NDArray[Any], goal: Tensor) -> bool:
+        """Whether the actions since the episode began lead environment `i` to an observation, `[obs_dim]`, again."""
+        for action in actions:
+            with failures():
+                next_obs, reward, terminated, truncated, _ = self.envs.envs[i].step(action)
+            if terminated or truncated:
+                return False
+            self.obs[i] = _float(next_obs)
+            self.actions[i].append(action)
+            self.returns[i] += float(reward)
+        return torch.equal(self.obs[i], goal)
+
+    def _next_episode(self, i: int) -> None:
+        """Note that the episode of environment `i` is over."""
+        self.ended[i] = True
+        self.episode[i] += 1
+        self.actions[i], self.returns[i] = [], 0.0
+
+    def _reset(self) -> None:
+        """Begin the next episode where one has ended."""
         seeds: list[int | None] = [
             int(np.random.SeedSequence([self.seed, i, number]).generate_state(1)[0])
             for i, number in enumerate(self.episode)
         ]
-        obs, _ = self.envs.reset(seed=seeds, options={"reset_mask": which})
-        self.obs = _float(obs)
-        for i in np.flatnonzero(which):
-            self.actions[i], self.returns[i] = [], 0.0
+        with failures():
+            answer = self.envs.reset(seed=seeds, options={"reset_mask": self.ended})
+        first = _float(answer[0])[self.ended]
+        check_finite(first.numpy())
+        self.obs = self.obs.clone()
+        self.obs[self.ended] = first
+        self.ended = np.zeros_like(self.ended)
 
 
 def _float(array: Any) -> Tensor:

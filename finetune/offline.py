@@ -1,13 +1,18 @@
 """Minari datasets as rows of a replay buffer, worth what the online task pays for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from diffsr_hub.data import Episodes, load, resolve
 from diffsr_hub.errors import UserError
+from diffsr_hub.transitions import Transitions
 from finetune.config import FinetuneConfig
 from finetune.n_step import n_step
 from finetune.replay import Replay
 from finetune.tasks import TASKS, relabel
+
+COLLECTABLE = tuple(f"mujoco/{robot}" for robot in ("halfcheetah", "hopper", "invertedpendulum", "swimmer", "walker2d"))
+"""namespaces for which `diffsr collect` has policies"""
 
 
 def load_offline(config: FinetuneConfig, obs_dim: int, action_dim: int, say: Callable[[str], None]) -> Replay:
@@ -22,7 +27,11 @@ def load_offline(config: FinetuneConfig, obs_dim: int, action_dim: int, say: Cal
     Raises:
         UserError: A dataset is missing, or of another robot.
     """
-    resolution = resolve(config.datasets, download=config.download, say=say)
+    try:
+        resolution = resolve(config.datasets, download=config.download, say=say)
+    except UserError as error:
+        known = [name for name in config.datasets if name.rstrip("/").removesuffix("/bundled-v0") in COLLECTABLE]
+        raise UserError(f"{error}; to make one: diffsr collect {known[0]}" if known else str(error)) from error
     episodes = load(resolution.ids)
     if (episodes.obs_dim, episodes.action_dim) != (obs_dim, action_dim):
         raise UserError(
@@ -40,5 +49,14 @@ def _fill(episodes: Episodes, config: FinetuneConfig) -> Replay:
         episode = episodes.episode(i)
         if config.env in TASKS:
             episode = relabel(config.env, episode)
-        replay.add(n_step(episode, config.n_step, config.discount))
+        for part in _until_terminated(episode):
+            replay.add(n_step(part, config.n_step, config.discount))
     return replay
+
+
+def _until_terminated(episode: Transitions) -> Iterator[Transitions]:
+    """An episode `[T, …]` in parts that end where it terminates: for another task that may be before its end."""
+    ends = (episode.terminated.nonzero().squeeze(-1) + 1).tolist()
+    for first, last in pairwise([0, *ends, len(episode.reward)]):
+        if first < last:
+            yield Transitions(*(column[first:last] for column in episode))

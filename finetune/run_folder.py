@@ -80,6 +80,17 @@ class RunFolder:
         """Where a run goes; nothing is written yet."""
         return cls(config.resume or config.run_dir or _free_name(config))
 
+    def check(self, config: FinetuneConfig) -> None:
+        """Refuse early what `in_use` would refuse; nothing is written yet.
+
+        Raises:
+            UserError: It exists, or was started with other settings.
+        """
+        if config.resume:
+            self._check_same_run(config)
+        elif self.path.exists():
+            raise self._exists()
+
     @contextmanager
     def in_use(self, config: FinetuneConfig) -> Iterator[None]:
         """Make the folder, or go on in it, and keep every other run out while the context lasts.
@@ -90,9 +101,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
         except FileExistsError as error:
-            raise UserError(
-                f"{self.path} exists already: choose another --run_dir, or go on with --resume {self.path}"
-            ) from error
+            raise self._exists() from error
         except OSError as error:
             raise UserError(f"cannot write the run folder {self.path}: {error.strerror}") from error
         try:
@@ -113,6 +122,9 @@ class RunFolder:
         if not self.config.is_file():
             raise UserError(f"{self.path} is not a run folder: it has no {self.config.name}")
         return parse(FinetuneConfig, ["--config", str(self.config), *flags], prog="diffsr finetune", description="")
+
+    def _exists(self) -> UserError:
+        return UserError(f"{self.path} exists already: choose another --run_dir, or go on with --resume {self.path}")
 
     def _check_same_run(self, config: FinetuneConfig) -> None:
         before = self.stored_config()

@@ -42,8 +42,9 @@ def run(config: FinetuneConfig) -> Path:
     """Train, and leave the agent; returns its folder."""
     torch.set_num_threads(config.threads)
     folder = RunFolder.of(config)
+    folder.check(config)
+    training = Training(config, folder)  # before anything is written: what does not fit leaves no folder behind
     with folder.in_use(config):
-        training = Training(config, folder)
         made_of = sources(config, folder.sources)
         training.run()
         _leave(training, facts(config, made_of, training.seconds))

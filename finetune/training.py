@@ -1,8 +1,11 @@
 """Algorithm 2 in an environment: act, store, learn, evaluate, save (method, section 4)."""
 
+import math
+import shlex
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -31,7 +34,13 @@ GROWTH = 1.1
 """factor by which the replay buffer grows between two looks at its statistics"""
 SMALLEST_STD = 1e-3
 """of an observation, in its own units, where the statistics come from few steps"""
+REFRESH = 0.1
+"""seconds between two looks of the progress bar"""
 Say = Callable[[str], None]
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM came, and everything is saved."""
 
 
 class Training:
@@ -61,10 +70,12 @@ class Training:
             self.agent, config, learns_representation=config.learns_representation, generator=self.generator
         )
         sizes = self.agent.encoder.arguments
-        self.replay = Replay(min(config.capacity, config.total_steps), sizes["obs_dim"], sizes["action_dim"])
+        steps = math.ceil(config.total_steps / config.num_envs) * config.num_envs
+        self.replay = Replay(min(config.capacity, steps), sizes["obs_dim"], sizes["action_dim"])
         self.offline = load_offline(config, sizes["obs_dim"], sizes["action_dim"], say) if config.datasets else None
         self.record = Record(folder, config)
         self.step, self.seconds, self.saved_rows, self.measured_rows = 0, 0.0, 0, 0
+        self.saved_step = 0
         self.metrics: dict[str, Tensor] = {}
         self.stop = False
 
@@ -72,68 +83,95 @@ class Training:
         """Train to the last step.
 
         Raises:
-            UserError: The environment failed; everything up to its last step is saved.
-            KeyboardInterrupt: Ctrl-C or SIGTERM; everything is saved.
+            UserError: The environment failed; everything up to its last step is saved. Or the losses diverged; the
+                last checkpoint is kept.
+            Stopped: Ctrl-C or SIGTERM; everything is saved.
         """
-        with self._listening(), self._bar() as advance:
-            if self.config.resume:
-                self._restore()
-            else:
+        try:
+            with self._listening():
                 self._begin()
-            while self.step < self.config.total_steps:
-                if self.stop:
-                    self.save()
-                    raise KeyboardInterrupt
-                start = time.process_time()
-                self._act()
-                self._learn()
-                self.seconds += time.process_time() - start
-                advance()
-                self._report()
-        self.record.draw()
-        self.record.close()
-        self.interaction.close()
+                with self._bar() as show:
+                    while self.step < self.config.total_steps:
+                        self._stop_if_asked()
+                        self.advance()
+                        show()
+                        self._report()
+            self.record.draw()
+        except Stopped:
+            self.say(f"stopped at step {self.step:,} of {self.config.total_steps:,} and saved")
+            self.say(f"to go on: {self._resume_command()}")
+            raise
+        finally:
+            self.record.close()
+            self.interaction.close()
+
+    def advance(self) -> None:
+        """One step in every environment, and its updates."""
+        start = time.process_time()
+        self._act()
+        self._learn()
+        self.seconds += time.process_time() - start
 
     def save(self) -> None:
-        """Write a checkpoint from which `--resume` goes on bit for bit."""
+        """Write a checkpoint from which `--resume` goes on bit for bit.
+
+        Raises:
+            UserError: The weights are not finite; the checkpoint before is kept.
+        """
+        self._check_finite(dict(self.agent.named_parameters()))
         replay_files.append(self.folder.replay, self.replay, self.saved_rows)
-        self.saved_rows = self.replay.added
         checkpoint.save(self.folder.checkpoint, self._state())
+        self.saved_rows, self.saved_step = self.replay.added, self.step
         replay_files.drop_forgotten(self.folder.replay, self.replay)
 
     def _begin(self) -> None:
-        if self.offline is not None:
+        """Come to the first step, or to where the run was interrupted, which may be on the way there."""
+        resumed = self.config.resume is not None and self.folder.checkpoint.is_file()
+        if resumed:
+            self._restore()
+        elif self.offline is not None:
             self._measure(self.offline)
-        start = time.process_time()
-        for _ in range(self.config.warm_start):
+        self._warm_start()
+        evaluated = bool(self.record.evaluations) and self.record.evaluations[-1]["step"] == self.step
+        if self._due(self.config.eval_every) and not evaluated:
+            self._evaluate()
+        if not resumed:
+            self.save()
+
+    def _warm_start(self) -> None:
+        """The updates before the first step."""
+        while self.step == 0 and self.learner.updates < self.config.warm_start:
+            self._stop_if_asked()
+            start = time.process_time()
             self._update(offline_share=1.0)
-        self.seconds += time.process_time() - start
-        self._evaluate()
-        self.save()
+            self.seconds += time.process_time() - start
+            if self.learner.updates % self.config.checkpoint_every == 0:
+                self.save()
 
     def _act(self) -> None:
         """One step in every environment."""
-        action = self._choose()
-        try:
-            batches, finished = self.interaction.step(action, self.agent.to_env(action))
-        except UserError as error:
-            self.save()
-            raise UserError(
-                f"{error}; the run up to step {self.step} is saved: diffsr finetune --resume {self.folder.path}"
-            ) from error
+        before = self.generator.get_state()
+        with self._keeping():
+            try:
+                obs = self.interaction.observe()
+                action = self._choose(obs)
+                batches, finished = self.interaction.step(action, self.agent.to_env(action))
+            except UserError:
+                self.generator.set_state(before)  # this step has not been
+                raise
         for batch in batches:
             self.replay.add(batch)
         for episode in finished:
             self.metrics |= {name: torch.tensor(float(value)) for name, value in episode._asdict().items()}
         self.step += self.config.num_envs
 
-    def _choose(self) -> Tensor:
-        """Actions to try, `[num_envs, action_dim]` in [-1, 1]; random ones at the start."""
+    def _choose(self, obs: Tensor) -> Tensor:
+        """Actions to try, `[num_envs, action_dim]` in [-1, 1], for raw observations; random ones at the start."""
         if self._is_warming_up():
             shape = (self.config.num_envs, len(self.agent.centre))
             return torch.rand(shape, generator=self.generator) * 2 - 1
         with torch.no_grad():
-            return self.agent.actor.explore(self.agent.encoder.normalize(self.interaction.obs), self.generator)
+            return self.agent.actor.explore(self.agent.encoder.normalize(obs), self.generator)
 
     def _is_warming_up(self) -> bool:
         return self.step < self.config.learning_starts and not self.config.warm_start
@@ -176,6 +214,7 @@ class Training:
         """What is due at this step."""
         if self._due(self.config.log_every):
             rate = self.step / max(self.seconds, 1e-9)
+            self._check_finite(self.metrics)
             values = {name: float(value) for name, value in self.metrics.items()}
             self.record.log({"step": self.step, "steps_per_second": rate, **values})
         if self._due(self.config.eval_every):
@@ -188,8 +227,37 @@ class Training:
         return last or self.step // every > (self.step - self.config.num_envs) // every
 
     def _evaluate(self) -> None:
-        evaluation = evaluate(self.agent, self.config.env, self.config.eval_episodes, EVALUATION_SEED)
+        self._check_finite(dict(self.agent.named_parameters()))
+        with self._keeping():
+            evaluation = evaluate(self.agent, self.config.env, self.config.eval_episodes, EVALUATION_SEED)
         self.record.evaluated(self.step, self.seconds, evaluation)
+
+    def _check_finite(self, tensors: Mapping[str, Tensor]) -> None:
+        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+        if broken:
+            raise UserError(
+                f"the training diverged before step {self.step:,}: {broken[0]} is NaN or infinite; start a new run "
+                f"with a lower --learning_rate ({self.folder.path} keeps the state of step {self.saved_step:,})"
+            )
+
+    def _stop_if_asked(self) -> None:
+        if self.stop:
+            self.save()
+            raise Stopped
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Save everything before an environment's failure ends the run."""
+        try:
+            yield
+        except UserError as error:
+            self.save()
+            raise UserError(
+                f"{error}; the run up to step {self.step:,} is saved, to go on: {self._resume_command()}"
+            ) from error
+
+    def _resume_command(self) -> str:
+        return f"diffsr finetune --resume {shlex.quote(str(self.folder.path))}"
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -205,18 +273,16 @@ class Training:
         }
 
     def _restore(self) -> None:
-        if not self.folder.checkpoint.is_file():  # it ended before the first checkpoint, at step 0
-            return self._begin()
         state = checkpoint.load(self.folder.checkpoint)
         self.step, self.seconds, self.measured_rows = state["step"], state["seconds"], state["measured_rows"]
         self.generator.set_state(state["generator"])
         self.metrics = state["metrics"]
         self.learner.load_state_dict(state["learner"])
-        self.interaction.load_state_dict(state["interaction"])
+        for i in self.interaction.load_state_dict(state["interaction"]):
+            self.say(f"environment {i} is not deterministic: it begins a new episode")
         self.record.load_state_dict(state["record"])
         replay_files.restore(self.folder.replay, self.replay, state["added"])
-        self.saved_rows = state["added"]
-        return None
+        self.saved_rows, self.saved_step = state["added"], self.step
 
     @contextmanager
     def _bar(self) -> Iterator[Callable[[], None]]:
@@ -225,13 +291,20 @@ class Training:
         with Progress(*columns, disable=not self.config.progress) as bar:
             task = bar.add_task(self.config.env, total=self.config.total_steps, completed=self.step, state="")
 
-            def advance() -> None:
+            shown = 0.0
+
+            def show() -> None:
+                nonlocal shown
+                now = time.monotonic()
+                if now - shown < REFRESH and self.step < self.config.total_steps:
+                    return
+                shown = now
                 latest = self.record.evaluations[-1]["mean_return"] if self.record.evaluations else float("nan")
                 rate = bar.tasks[0].speed or 0.0
                 state = f"{self.step:,} steps, {rate:.0f}/s, return {latest:,.0f}"
                 bar.update(task, completed=self.step, state=state)
 
-            yield advance
+            yield show
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -242,6 +315,9 @@ class Training:
                 raise KeyboardInterrupt
             self.stop = True
 
+        if threading.current_thread() is not threading.main_thread():  # which alone may ask for signals
+            yield
+            return
         before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
