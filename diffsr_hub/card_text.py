@@ -16,7 +16,12 @@ _ADDRESS = re.compile(r"https?://[\w./#%=?~-]+", re.ASCII)
 def jinja() -> jinja2.Environment:
     """Renders templates in which a missing fact is an error and every printed one is plain."""
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        undefined=jinja2.StrictUndefined,
+        finalize=_plain,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
     )
     environment.filters |= {"code": _code, "line": _verbatim, "link": _link, "duration": _duration, "median": median}
     return environment

@@ -1,4 +1,4 @@
-"""Agents on the Hub: published, loaded by name, described and listed like encoders, and refused where they mean harm."""
+"""Agents on the Hub: published, loaded, described and listed as encoders are, and refused where they mean harm."""
 
 import json
 from collections.abc import Callable

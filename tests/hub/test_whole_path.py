@@ -1,12 +1,15 @@
-"""From a dataset on the Hub to an encoder on the Hub and back, by the commands that a user gives."""
+"""From a dataset on the Hub to an encoder, and to an agent on the Hub and back, by the commands that a user gives."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
-from diffsr_hub import DiffSR, cli
+from diffsr_hub import DiffSR, cli, from_pretrained
+from diffsr_hub.publishable import front_matter
+from finetune import Agent
 from pretrain.collect import collect
 from tests.hub.samples import CLIENTS_OWN_WARNING
 from tests.hub.server import Hub
@@ -17,6 +20,12 @@ TINY = [
     *("--psi_hidden", "[16]", "--nu_hidden", "[16]", "--feature_dim", "8", "--num_levels", "5"),
     *("--num_frequencies", "8", "--batch_size", "32", "--max_steps", "50", "--checkpoint_every", "50"),
     *("--validate_every", "50", "--warmup_steps", "10", "--progress", "false", "--accelerator", "cpu"),
+]
+
+FEW_STEPS = [
+    *("--env", "InvertedPendulum-v5", "--total_steps", "30", "--learning_starts", "10", "--eval_every", "15"),
+    *("--eval_episodes", "2", "--batch_size", "8", "--actor_hidden", "[8]", "--critic_frequencies", "4"),
+    *("--video_steps", "0", "--progress", "false"),
 ]
 
 
@@ -37,19 +46,39 @@ def machine(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_download_pretrain_publish_and_load_by_name(
+def share(folder: str, name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Publish a folder; the commit that the program prints."""
+    cli.main(["card", folder, "--repository", name])
+    cli.main(["publish", folder, name, "--private"])
+    said = capsys.readouterr()
+    assert "hf_writer" not in said.out + said.err
+    (commit,) = re.findall("^commit (.*)$", said.out, re.MULTILINE)
+    return str(commit)
+
+
+def test_download_pretrain_publish_fine_tune_publish_and_load_by_name(
     hub: Hub, machine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, encoder = "org/diffsr-pendulum", "runs/pendulum/encoder"
     cli.main(["pretrain", "--dataset", "mujoco/invertedpendulum", "--run_dir", "runs/pendulum", *TINY])
     assert hub.asked(r"GET /datasets/farama-minari/mujoco/resolve/.*\.json")
     assert list((machine / "here").rglob("main_data.*"))
-    cli.main(["card", encoder, "--repository", name])
-    cli.main(["publish", encoder, name, "--private"])
-    said = capsys.readouterr()
-    (commit,) = re.findall("^commit (.*)$", said.out, re.MULTILINE)
+    commit = share(encoder, name, capsys)
     here, there = DiffSR.from_pretrained(encoder), DiffSR.from_pretrained(name, revision=commit)
     obs, action = torch.randn(5, 4), torch.rand(5, 1)
     assert torch.equal(here.psi(obs, action), there.psi(obs, action))
+
+    data = ["--offline_dataset", "mujoco/invertedpendulum"]
+    cli.main(["finetune", "--encoder", name, "--mode", "frozen", *data, "--run_dir", "runs/agent", *FEW_STEPS])
+    made_of = json.loads(Path("runs/agent/agent/training.json").read_text())
+    assert (made_of["encoder"]["source"], made_of["encoder"]["revision"]) == (name, commit)
+    assert made_of["datasets"] == json.loads(Path(encoder, "dataset.json").read_text())["datasets"]
+    commit = share("runs/agent/agent", "org/pendulum-agent", capsys)
+    for agent in (Agent.from_pretrained("org/pendulum-agent", revision=commit), from_pretrained("org/pendulum-agent")):
+        local, _ = Agent.from_pretrained("runs/agent/agent").predict(obs.numpy(), deterministic=True)
+        assert (agent.predict(obs.numpy(), deterministic=True)[0] == local).all()
+        assert torch.equal(agent.encoder.psi(obs, action), here.psi(obs, action))
+    assert front_matter(Path("runs/agent/agent/README.md").read_text(encoding="utf-8"))["base_model"] == name
+
     written = b"".join(file.read_bytes() for file in (machine / "runs").rglob("*") if file.is_file())
-    assert "hf_writer" not in said.out + said.err and b"hf_writer" not in written
+    assert b"hf_writer" not in written
