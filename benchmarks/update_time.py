@@ -7,7 +7,7 @@ results written into memory that is already there.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ if not __package__:
 
 import torch
 from jsonargparse import auto_cli
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.floor import RecordProducts
 from benchmarks.timing import machine, take_turns
 from diffsr_hub import DiffSR, Transitions
 from pretrain.datamodule import NoisyBatch, stratified_levels
@@ -33,7 +33,6 @@ AUTHORS: dict[str, Any] = {
 AUTHORS_SIZES: dict[str, Any] = {"feature_dim": 512, "psi_hidden": (512,) * 3, "nu_hidden": (512,) * 3}
 QUICK = 20
 """Calls per turn of the updates at our sizes."""
-PRODUCTS = ("mm", "addmm", "bmm")
 
 
 class Update:
@@ -65,29 +64,6 @@ class Update:
         with RecordProducts() as record:
             self()
         return record.replay
-
-
-class RecordProducts(TorchDispatchMode):
-    """Notes every matrix product with operands of the same shapes and strides."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.products: list[tuple[Callable[..., Any], list[torch.Tensor], torch.Tensor]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-        """Run the operation, and remember it if it is a product."""
-        result = func(*args, **(kwargs or {}))
-        name = func._schema.name.removeprefix("aten::")
-        if name in PRODUCTS:
-            operands = [torch.empty_strided(a.shape, a.stride()).normal_() for a in args[-2:]]
-            product = torch.bmm if name == "bmm" else torch.mm
-            self.products.append((product, operands, torch.empty_like(result)))
-        return result
-
-    def replay(self) -> None:
-        """All products again."""
-        for product, operands, result in self.products:
-            product(*operands, out=result)
 
 
 def main(batch_size: int = 256, rounds: int = 15, robots: tuple[str, ...] = tuple(ROBOTS)) -> None:

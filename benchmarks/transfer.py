@@ -1,0 +1,100 @@
+"""What pretraining saves online: arms × tasks × seeds, their raw learning curves, a table and a picture.
+
+    python benchmarks/transfer.py                  # trains what is missing, then compares; goes on where it was stopped
+    python benchmarks/transfer.py --train false    # the comparison alone, from the raw results that are kept
+    python benchmarks/transfer.py --tasks Walker2d-v5,diffsr/Walker2d-backward-v0   # any tasks of known robots
+
+The arms are in transfer.yaml; Stable-Baselines3's SAC comes beside them. Each seed has an encoder of its own,
+pretrained with that seed. Kept of a run: its evaluations with every episode, in docs/results/transfer/TASK/ARM/seed-N.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from jsonargparse import auto_cli
+
+from benchmarks.sac import ARM as SAC
+from finetune.compare_verb import write_comparison
+from finetune.recorded_runs import RECORD
+from finetune.sweep_plan import robot, slug
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "docs" / "results" / "transfer"
+TASKS = "Hopper-v5,HalfCheetah-v5,diffsr/Hopper-backward-v0,diffsr/HalfCheetah-backward-v0"
+
+
+def pretrain(name: str, seed: int) -> None:
+    """Train the encoder of a robot and a seed where it is not there yet."""
+    folder = Path("runs/encoders") / f"{name}-{seed}"
+    if not (folder / "encoder" / "config.json").is_file():
+        flags = ["--dataset", f"mujoco/{name}/bundled-v0", "--download", "false", "--progress", "false"]
+        _program("pretrain/fit.py", *flags, "--seed", str(seed), "--run_dir", str(folder))
+
+
+def baseline(runs: Path, total_steps: int, task: str, seed: int) -> None:
+    """Train SAC where it was not yet trained to the end."""
+    folder = runs / slug(task) / SAC / f"seed-{seed}"
+    if not (folder / "finished").is_file():
+        flags = ["--env", task, "--seed", str(seed), "--run_dir", str(folder), "--total_steps", str(total_steps)]
+        _program("benchmarks/sac.py", *flags)
+        (folder / "finished").touch()
+
+
+def keep(runs: Path) -> None:
+    """Copy the raw results of all runs, finished or not, into the repository."""
+    for record in sorted(runs.glob(f"*/*/*/{RECORD}")):
+        place = KEPT / record.parent.relative_to(runs)
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(record, place / RECORD)
+
+
+def main(
+    tasks: str = TASKS,
+    arms: Path = ROOT / "benchmarks" / "transfer.yaml",
+    seeds: Sequence[int] = (0, 1, 2),
+    total_steps: int = 30_000,
+    runs: Path = Path("runs/transfer"),
+    workers: int = 2,
+    train: bool = True,
+) -> None:
+    """Train, keep the raw results, compare.
+
+    Args:
+        tasks: Gymnasium ids, separated by commas.
+        arms: YAML file of arms.
+        seeds: Of the runs.
+        total_steps: Environment steps of every run.
+        runs: Where the runs go.
+        workers: Runs at a time.
+        train: Whether to train, or only to compare what is kept.
+    """
+    names = tasks.split(",")
+    if train:
+        with ThreadPoolExecutor(workers) as pool:
+            robots = sorted(set(map(robot, names)))
+            list(pool.map(pretrain, *zip(*product(robots, seeds), strict=True)))
+            settings = [f"--settings.total_steps={total_steps}", "--settings.video_steps=0"]
+            grid = ["--tasks", tasks, "--arms", str(arms), "--seeds", ",".join(map(str, seeds))]
+            where = ["--folder", str(runs), "--launcher", "processes", "--workers", str(workers)]
+            _program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *settings)
+            list(pool.map(partial(baseline, runs, total_steps), *zip(*product(names, seeds), strict=True)))
+        keep(runs)
+    write_comparison([KEPT], KEPT)
+
+
+def _program(*arguments: str) -> None:
+    first = [str(ROOT / arguments[0])] if arguments[0].endswith(".py") else [arguments[0]]
+    subprocess.run([sys.executable, *first, *arguments[1:]], check=True)
+
+
+if __name__ == "__main__":
+    auto_cli(main, as_positional=False)
