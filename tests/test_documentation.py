@@ -7,12 +7,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks.encoders import table
+from diffsr_hub.card import render
 from diffsr_hub.command import parse
 from pretrain import behaviour
 from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "model_cards" / "README.md",
+]
+CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
 FLAGS = re.compile(r"`(--[^`]+)`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
@@ -62,3 +69,14 @@ def test_every_file_of_the_packages_is_in_the_readme() -> None:
     files = [file for package in ("diffsr_hub", "pretrain", "finetune") for file in (ROOT / package).glob("*.py")]
     missing = [file.name for file in files if file.name not in readme and file.name != "__init__.py"]
     assert not missing
+
+
+def test_there_is_a_card_for_every_robot_of_the_results() -> None:
+    assert {"hopper", "halfcheetah", "walker2d"} <= {card.parent.name for card in CARDS}
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
+def test_a_stored_card_is_what_the_program_writes_from_the_files_beside_it(card: Path) -> None:
+    text = card.read_text(encoding="utf-8")
+    assert text == render(card.parent, f"diffsr-hub/{card.parent.name}")
+    assert all((card.parent / target).is_file() for target in LINK.findall(text))
