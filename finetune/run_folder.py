@@ -98,6 +98,7 @@ class RunFolder:
         Raises:
             UserError: It exists, is in use, cannot be written, or was started with other settings.
         """
+        self.check(config)
         try:
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
         except FileExistsError as error:
@@ -106,8 +107,6 @@ class RunFolder:
             raise UserError(f"cannot write the run folder {self.path}: {error.strerror}") from error
         try:
             with FileLock(self.path / ".lock", timeout=0):
-                if config.resume:
-                    self._check_same_run(config)
                 dump(replace(config, resume=None), self.config)
                 yield
         except Timeout as error:
