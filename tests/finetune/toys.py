@@ -193,4 +193,4 @@ class Unmakeable(Faulty):
 for kind in (OneStep, LQR, Counting, Faulty, Picky, Discrete, Unbounded, Matrix, Whole, Dictionary, Text, Unmakeable):
     if f"test/{kind.__name__}-v0" not in gym.registry:
         steps = 40 if kind is LQR else None
-        gym.register(f"test/{kind.__name__}-v0", entry_point=kind, max_episode_steps=steps)
+        gym.register(f"test/{kind.__name__}-v0", f"{__name__}:{kind.__name__}", max_episode_steps=steps)

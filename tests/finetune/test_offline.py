@@ -1,0 +1,133 @@
+"""Laws of offline data: whole episodes in the order they were, worth what the online task pays for them."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from diffsr_hub.data import load
+from diffsr_hub.errors import UserError
+from diffsr_hub.transitions import Transitions
+from finetune.n_step import n_step
+from finetune.offline import COLLECTABLE, load_offline
+from finetune.replay import Replay
+from finetune.rewards import HOPPER, fallen
+from finetune.tasks import TASKS
+from pretrain import behaviour
+from tests.finetune.stored import isolate, write
+from tests.finetune.toys import settings
+
+BACKWARD = "diffsr/Hopper-backward-v0"
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("offline")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, folder)
+        write("hopper/random-v0", "Hopper-v5")
+        write("hopper/falls-v0", "Hopper-v5", terminate_when_unhealthy=False)
+        write("narrow/random-v0", "test/OneStep-v0", episodes=30)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def machine(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, datasets)
+
+
+def offline(dataset: str, env_id: str, sizes: tuple[int, int] = (11, 3), **changes: Any) -> tuple[Replay, list[str]]:
+    said: list[str] = []
+    config = settings(offline_dataset=dataset, env=env_id, **changes)
+    return load_offline(config, *sizes, said.append), said
+
+
+def stored(dataset: str) -> list[Transitions]:
+    episodes = load([dataset])
+    return [episodes.episode(i) for i in range(episodes.num_episodes)]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_the_same_task_keeps_rewards_and_ends(n):
+    found, said = offline("hopper/random-v0", "Hopper-v5", n_step=n)
+    expected = [n_step(episode, n, 0.99) for episode in stored("hopper/random-v0")]
+    for column, parts in zip(found.all(), zip(*expected, strict=True), strict=True):
+        torch.testing.assert_close(column, torch.cat(parts).float())
+    assert not any("rewards" in line for line in said)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("dataset", ["hopper/random-v0", "hopper/falls-v0"])
+def test_a_task_of_ours_pays_its_own_rewards_and_has_its_own_ends(n, dataset):
+    """Also where the data goes on after a fall: nothing is added up beyond it."""
+    rows, said = offline(dataset, BACKWARD, n_step=n)
+    found, first = rows.all(), 0
+    for episode in stored(dataset):
+        obs, action, _, next_obs, _ = episode
+        reward = TASKS[BACKWARD].reward(obs, action, next_obs)
+        falls = fallen(HOPPER, next_obs)
+        for t in range(len(reward)):
+            k = next((i + 1 for i in range(n) if t + i == len(reward) - 1 or falls[t + i]), n)
+            assert found.n_step_return[first + t] == pytest.approx(
+                sum(0.99**i * float(reward[t + i]) for i in range(k)), rel=1e-4, abs=1e-4
+            )
+            assert found.bootstrap_discount[first + t] == pytest.approx(0 if falls[t + k - 1] else 0.99**k)
+            assert torch.equal(found.bootstrap_obs[first + t], next_obs[t + k - 1])
+        first += len(reward)
+    assert first == len(rows) and not any("keeps the rewards" in line for line in said)
+    if dataset == "hopper/falls-v0":
+        assert any(fallen(HOPPER, e.next_obs)[:-1].any() and not e.terminated.any() for e in stored(dataset))
+
+
+def test_actions_are_rescaled_from_the_bounds_of_the_data():
+    found, _ = offline("narrow/random-v0", "test/OneStep-v0", (1, 1))
+    best = found.all().obs[:, 0] * 0.3
+    torch.testing.assert_close(found.all().reward, 1 - (found.all().action[:, 0] - best / 0.4) ** 2)
+    assert 0.5 < found.all().action.abs().max() <= 1
+
+
+def test_several_datasets_follow_one_another():
+    both, _ = offline("hopper/falls-v0, hopper/random-v0", "Hopper-v5")
+    parts = [offline(name, "Hopper-v5")[0] for name in ("hopper/falls-v0", "hopper/random-v0")]
+    assert torch.equal(both.all().obs, torch.cat([part.all().obs for part in parts]))
+
+
+def test_rewards_of_another_task_are_said_aloud():
+    _, said = offline("hopper/random-v0", "Hopper-v4")
+    assert any("keeps the rewards of Hopper-v5: those of Hopper-v4 are not known" in line for line in said)
+
+
+def test_data_of_another_robot_is_refused():
+    with pytest.raises(UserError, match="observations of 11 and actions of 3 numbers, HalfCheetah-v5 has 17 and 6"):
+        offline("hopper/random-v0", "HalfCheetah-v5", (17, 6))
+
+
+@pytest.mark.parametrize("name", ["mujoco/hopper", "mujoco/hopper/bundled-v0"])
+def test_a_missing_dataset_that_can_be_collected_says_how(name):
+    with pytest.raises(UserError, match=r"no dataset fits.*; to make one: diffsr collect mujoco/hopper") as error:
+        offline(name, "Hopper-v5")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["mujoco/hopper/expert-v0", "mine/own-v0"])
+def test_another_missing_dataset_is_only_missing(name):
+    with pytest.raises(UserError, match="no dataset fits") as error:
+        offline(name, "Hopper-v5")
+    assert "diffsr collect" not in str(error.value)
+
+
+def test_what_can_be_collected_is_what_has_policies():
+    assert set(COLLECTABLE) == {f"mujoco/{robot}" for robot in behaviour.robots()}
+
+
+def test_rows_do_not_cross_episodes():
+    for n in (1, 3):
+        found = offline("hopper/random-v0", "Hopper-v5", n_step=n)[0].all()
+        starts = [0]
+        for episode in stored("hopper/random-v0"):
+            starts.append(starts[-1] + len(episode.reward))
+        for first, last in pairwise(starts):
+            inside = {tuple(obs.tolist()) for obs in found.next_obs[first:last]}
+            assert all(tuple(obs.tolist()) in inside for obs in found.bootstrap_obs[first:last])
