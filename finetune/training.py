@@ -66,14 +66,18 @@ class Training:
             discount=config.discount,
         )
         self.agent = build_agent(config, self.interaction.envs)
-        self.learner = Learner(
-            self.agent, config, learns_representation=config.learns_representation, generator=self.generator
-        )
+        with torch.random.fork_rng():  # the reward's head starts from the run's seed too
+            torch.manual_seed(config.seed)
+            self.learner = Learner(
+                self.agent, config, learns_representation=config.learns_representation, generator=self.generator
+            )
         sizes = self.agent.encoder.arguments
         steps = math.ceil(config.total_steps / config.num_envs) * config.num_envs
         self.replay = Replay(min(config.capacity, steps), sizes["obs_dim"], sizes["action_dim"])
         self.offline = load_offline(config, sizes["obs_dim"], sizes["action_dim"], say) if config.datasets else None
         self.record = Record(folder, config)
+        if config.total_steps <= config.learning_starts and not config.warm_start:
+            say(f"nothing will be learned: total_steps is not above learning_starts, {config.learning_starts:,}")
         self.step, self.seconds, self.saved_rows, self.measured_rows = 0, 0.0, 0, 0
         self.saved_step = 0
         self.metrics: dict[str, Tensor] = {}
