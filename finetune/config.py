@@ -15,11 +15,11 @@ class AlgorithmConfig:
 
     policy: Literal["deterministic", "maximum_entropy"] = "deterministic"
     """deterministic: as TD3, with noise on its actions; maximum_entropy: as SAC."""
-    batch_size: int = 256
+    batch_size: int = 128
     """Transitions per update."""
     discount: float = 0.99
     """γ per step."""
-    n_step: int = 1
+    n_step: int = 3
     """Rewards that a TD target adds up before it bootstraps."""
     tau: float = 0.005
     """Share of the newest weights that enters the moving averages at every update."""
