@@ -81,7 +81,7 @@ def read_run(folder: Path) -> Run:
 def _folders(path: Path) -> list[Path]:
     if (path / RECORD).is_file():
         return [path]
-    found = sorted(file.parent for file in path.rglob(RECORD))
+    found = {file.parent for file in path.rglob(RECORD)}
     if not found:
         raise UserError(f"{path} is no run folder and holds none: there is no {RECORD} in it")
-    return found
+    return sorted(folder for folder in found if not found & set(folder.parents))  # its agent/ holds a copy

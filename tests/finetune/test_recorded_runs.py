@@ -22,6 +22,12 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
     assert [run.seed for run in read_runs([tmp_path, folders[0], tmp_path / "a"])] == [0, 1]
 
 
+def test_the_copy_in_a_runs_agent_is_not_another_run(tmp_path: Path) -> None:
+    folder = record_run(tmp_path / "sweep" / "run", [1.0])
+    record_run(folder / "agent", [1.0])
+    assert [run.folder for run in read_runs([tmp_path])] == [folder.resolve()]
+
+
 def test_the_same_seed_twice_is_an_error_that_names_both(tmp_path: Path) -> None:
     record_run(tmp_path / "a", [1.0])
     record_run(tmp_path / "b", [2.0])
