@@ -214,7 +214,7 @@ class DiffSR(nn.Module):
 def _check(arguments: dict[str, Any]) -> None:
     """Refuse sizes and names that no encoder has, before anything is allocated."""
     for name in ("obs_dim", "action_dim", "feature_dim", "num_levels", "num_frequencies"):
-        _check_size(name, arguments[name])
+        check_size(name, arguments[name])
     for name in ("psi_hidden", "nu_hidden"):
         check_widths(name, arguments[name])
     names = {"psi_network": list(PSI_NETWORKS), "score": ["gradient", "matrix"], "schedule": ["vp", "linear", "cosine"]}
@@ -237,10 +237,15 @@ def check_widths(name: str, widths: object) -> None:
     if not isinstance(widths, list | tuple) or not 1 <= len(widths) <= MAX_LAYERS:
         raise UserError(f"{name} must be a list of 1 to {MAX_LAYERS} widths, got {_short(widths)}")
     for width in widths:
-        _check_size(f"every width of {name}", width)
+        check_size(f"every width of {name}", width)
 
 
-def _check_size(name: str, size: object) -> None:
+def check_size(name: str, size: object) -> None:
+    """Refuse a size that no network of ours has.
+
+    Raises:
+        UserError: Not a positive integer of reasonable size.
+    """
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
         raise UserError(f"{name} must be an integer from 1 to {MAX_SIZE:,}, got {_short(size)}")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diffsr_hub import pretrained
-from diffsr_hub.encoder import MAX_SIZE, DiffSR, check_widths
+from diffsr_hub.encoder import DiffSR, check_size, check_widths
 from diffsr_hub.env_check import check_env
 from diffsr_hub.errors import UserError, plain
 from finetune.actor import Actor, DeterministicActor, GaussianActor
@@ -31,7 +31,6 @@ class Agent(nn.Module):
         policy: `deterministic` or `maximum_entropy`.
         actor_hidden: Widths of the policy's hidden layers.
         critic_frequencies: Frequencies of each critic.
-        critic_hidden: Width between the features and the value; 0 for values linear in the features.
         bandwidth: Standard deviation of the angles ωᵀψ at the start, in radians.
         exploration_noise: Standard deviation of a deterministic policy's noise, on actions in [-1, 1].
 
@@ -51,8 +50,7 @@ class Agent(nn.Module):
         *,
         policy: PolicyName = "deterministic",
         actor_hidden: Sequence[int] = (256, 256),
-        critic_frequencies: int = 128,
-        critic_hidden: int = 256,
+        critic_frequencies: int = 256,
         bandwidth: float = 1.0,
         exploration_noise: float = 0.1,
     ) -> None:
@@ -68,12 +66,11 @@ class Agent(nn.Module):
             "policy": policy,
             "actor_hidden": list(actor_hidden),
             "critic_frequencies": critic_frequencies,
-            "critic_hidden": critic_hidden,
             "bandwidth": bandwidth,
             "exploration_noise": exploration_noise,
         }
         _check(self.arguments)
-        self.critic = TwinCritic(self.encoder.arguments["feature_dim"], critic_frequencies, critic_hidden, bandwidth)
+        self.critic = TwinCritic(self.encoder.arguments["feature_dim"], critic_frequencies, bandwidth)
         self.actor: Actor
         if policy == "deterministic":
             self.actor = DeterministicActor(obs_dim, action_dim, actor_hidden, exploration_noise)
@@ -168,10 +165,7 @@ def _encoder(arguments: Mapping[str, Any]) -> DiffSR:
 
 def _check(arguments: Mapping[str, Any]) -> None:
     """Refuse what no agent has, before anything is allocated."""
-    for name in ("critic_frequencies", "critic_hidden"):
-        size, least = arguments[name], 1 if name == "critic_frequencies" else 0
-        if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= MAX_SIZE:
-            raise UserError(f"{name} must be an integer from {least} to {MAX_SIZE:,}, got {reprlib.repr(size)}")
+    check_size("critic_frequencies", arguments["critic_frequencies"])
     check_widths("actor_hidden", arguments["actor_hidden"])
     if arguments["policy"] not in ("deterministic", "maximum_entropy"):
         raise UserError(f"policy is {reprlib.repr(arguments['policy'])}; choose one of deterministic, maximum_entropy")

@@ -28,9 +28,7 @@ class AlgorithmConfig:
     actor_hidden: tuple[int, ...] = (256, 256)
     """Widths of the policy's hidden layers."""
     critic_frequencies: int = 256
-    """Random Fourier frequencies of each critic; they are trained."""
-    critic_hidden: int = 0
-    """Width of a layer between the features and the value; 0 for values linear in the features, as in the theory."""
+    """Random Fourier frequencies of each critic, which is linear in their sines and cosines; they are trained."""
     bandwidth: float = 1.0
     """Standard deviation of the angles ωᵀψ at the start, in radians."""
     policy_delay: int = 2
@@ -114,7 +112,7 @@ class FinetuneConfig(AlgorithmConfig):
         )
         for name in positive:
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
-        not_negative = ("critic_hidden", "exploration_noise", "reward_coef", "seed", "offline_steps", "warm_start")
+        not_negative = ("exploration_noise", "reward_coef", "seed", "offline_steps", "warm_start")
         for name in (*not_negative, "imitation_coef", "video_steps"):
             _require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("learning_rate", "representation_rate", "bandwidth"):

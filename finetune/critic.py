@@ -1,69 +1,68 @@
-"""Twin critics on random Fourier features of ψ: Q_i(s,a) = ξ_iᵀ h(φ_{ω_i}(ψ(s,a))) (method, sections 1 and 4)."""
-
-import math
-from typing import Any
+"""Twin critics, linear in random Fourier features of ψ: Q_i(s,a) = ξ_iᵀ φ_{ω_i}(ψ(s,a)) (method, sections 1 and 4)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class SinCos(torch.autograd.Function):
-    """[sin x, cos x] along the last axis; each is the other's derivative, so that backward evaluates none anew."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        """Map `[..., m]` to `[..., 2m]`."""
-        waves = torch.cat([x.sin(), x.cos()], dim=-1)
-        ctx.save_for_backward(waves)
-        return waves
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Tensor:
-        """The gradient in x, `[..., m]`."""
-        (waves,) = ctx.saved_tensors
-        sin, cos = waves.chunk(2, dim=-1)
-        d_sin, d_cos = grads[0].chunk(2, dim=-1)
-        return torch.addcmul(d_sin * cos, d_cos, sin, value=-1)
-
-
-def sin_cos(x: Tensor) -> Tensor:
-    """[sin x, cos x], from `[..., m]` to `[..., 2m]`."""
-    return SinCos.apply(x)  # type: ignore[no-untyped-call]
-
-
 class TwinCritic(nn.Module):
     """Two critics side by side, in the same few matrix products.
 
-    ψ is layer-normalised, so that the frequencies need not know its scale; they start as ω ~ N(0, bandwidth² / d) and
-    are trained. `bandwidth` is then the standard deviation of the angles ωᵀψ, in radians.
+    φ_ω(ψ) = [sin ωᵀx, cos ωᵀx] of x = LayerNorm(ψ), so that the frequencies need not know the scale of ψ. They start
+    as ω ~ N(0, bandwidth² / d) and are trained; `bandwidth` is the standard deviation of the angles ωᵀx, in radians.
 
     Args:
         feature_dim: Size d of ψ.
         num_frequencies: Number m of frequencies of each critic; it has 2m features.
-        hidden: Width of the layer between the features and the value; 0 for a value that is linear in them.
         bandwidth: Standard deviation of the angles at the start.
     """
 
-    def __init__(self, feature_dim: int, num_frequencies: int, hidden: int, bandwidth: float) -> None:
+    def __init__(self, feature_dim: int, num_frequencies: int, bandwidth: float) -> None:
         super().__init__()
-        width = hidden or 2 * num_frequencies
         self.omega = nn.Parameter(torch.randn(feature_dim, 2 * num_frequencies) * bandwidth * feature_dim**-0.5)
-        self.hidden = nn.Parameter(_uniform(2, 2 * num_frequencies, hidden)) if hidden else None
-        self.hidden_bias = nn.Parameter(torch.zeros(2, 1, hidden)) if hidden else None
-        self.out = nn.Parameter(_uniform(2, width, 1))
-        self.out_bias = nn.Parameter(torch.zeros(2, 1, 1))
+        bound = (2 * num_frequencies) ** -0.5
+        self.xi = nn.Parameter(torch.empty(2, 2 * num_frequencies).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(2))
 
     def forward(self, psi: Tensor) -> Tensor:
         """The values of both critics, `[2, B]`, for ψ `[B, feature_dim]`; in units of the reward's scale."""
-        angle = F.layer_norm(psi, psi.shape[-1:]) @ self.omega
-        hidden = sin_cos(angle.unflatten(-1, (2, -1))).transpose(0, 1)
-        if self.hidden is not None and self.hidden_bias is not None:
-            hidden = torch.baddbmm(self.hidden_bias, hidden, self.hidden).relu_()
-        return torch.baddbmm(self.out_bias, hidden, self.out).squeeze(-1)
+        sin, cos = self._waves(_normalized(psi))
+        return self._values(torch.cat([sin, cos], dim=-1))
+
+    @torch.no_grad()
+    def regress(self, psi: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Set the gradients of L = Σ_i mean_B (Q_i − target)², in closed form.
+
+        dL/dξ = φᵀ e, dL/dω = xᵀ (e ξ_sin cos ωᵀx − e ξ_cos sin ωᵀx), with e = 2 (Q − target) / B: fewer than half of
+        the operations that autograd dispatches for the same.
+
+        Args:
+            psi: `[B, feature_dim]`.
+            target: `[B]`.
+
+        Returns:
+            L, and the values `[2, B]`.
+        """
+        x = _normalized(psi)
+        sin, cos = self._waves(x)
+        phi = torch.cat([sin, cos], dim=-1)
+        values = self._values(phi)
+        error = values - target
+        e = (error.T * (2 / len(target))).unsqueeze(-1)
+        xi_sin, xi_cos = self.xi.chunk(2, dim=-1)
+        self.xi.grad = (phi * e).sum(0)
+        self.bias.grad = e.sum((0, 2))
+        self.omega.grad = x.T @ (torch.addcmul(cos * xi_sin, sin, xi_cos, value=-1) * e).flatten(1)
+        return error.square().mean(-1).sum(), values
+
+    def _waves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sin ωᵀx and cos ωᵀx of both critics, `[B, 2, m]` each."""
+        angle = (x @ self.omega).unflatten(-1, (2, -1))
+        return angle.sin(), angle.cos()
+
+    def _values(self, phi: Tensor) -> Tensor:
+        return ((phi * self.xi).sum(-1) + self.bias).T
 
 
-def _uniform(twins: int, rows: int, columns: int) -> Tensor:
-    """PyTorch's initialisation of a linear layer, for two of them."""
-    bound = 1 / math.sqrt(rows)
-    return torch.empty(twins, rows, columns).uniform_(-bound, bound)
+def _normalized(psi: Tensor) -> Tensor:
+    return F.layer_norm(psi, psi.shape[-1:])

@@ -126,10 +126,9 @@ class Learner:
         return {"diffusion_loss": diffusion.detach(), "reward_loss": reward.detach()}
 
     def _update_critic(self, batch: Batch, psi: Tensor) -> dict[str, Tensor]:
-        values = self.agent.critic(psi)
-        loss = (values - self.td_target(batch)).square().mean(-1).sum()
-        _descend(self.critic_optimizer, loss)
-        return {"critic_loss": loss.detach(), "value": values.detach().mean() * self.agent.reward_scale}
+        loss, values = self.agent.critic.regress(psi, self.td_target(batch))
+        self.critic_optimizer.step()
+        return {"critic_loss": loss, "value": values.mean() * self.agent.reward_scale}
 
     def _update_actor(self, batch: Batch, psi: Tensor, imitated: int, imitation_coef: float) -> dict[str, Tensor]:
         actor, critic = self.agent.actor, self.agent.critic

@@ -52,9 +52,19 @@ class NStepQueue:
         self.pending.append(step)
         if not ended and len(self.pending) < self.n:
             return None
+        if not ended:
+            return self._oldest()
         rows = n_step(Transitions(*map(torch.stack, zip(*self.pending, strict=True))), self.n, self.discount)
-        if ended:
-            self.pending = []
-            return rows
+        self.pending = []
+        return rows
+
+    def _oldest(self) -> Batch:
+        """The row of the oldest step, whose n steps are all there and none of which ended the episode."""
+        first, last = self.pending[0], self.pending[-1]
+        steps_return = torch.zeros(())
+        for i, step in enumerate(self.pending):
+            steps_return = steps_return + self.discount**i * step.reward
         self.pending = self.pending[1:]
-        return Batch(*(column[:1] for column in rows))
+        bootstrap = torch.tensor(self.discount).pow(self.n)
+        row = (first.obs, first.action, first.reward, first.next_obs, steps_return, last.next_obs, bootstrap)
+        return Batch(*(column.unsqueeze(0) for column in row))

@@ -356,7 +356,6 @@ def build_agent(config: FinetuneConfig, envs: Any) -> Agent:
             policy=config.policy,
             actor_hidden=config.actor_hidden,
             critic_frequencies=config.critic_frequencies,
-            critic_hidden=config.critic_hidden,
             bandwidth=config.bandwidth,
             exploration_noise=config.exploration_noise,
         )

@@ -42,7 +42,7 @@ def make_agent(make_encoder: Callable[..., DiffSR]) -> Callable[..., Agent]:
 
     def make(env_id: str = "Hopper-v5", obs_dim: int = 3, action_dim: int = 2, **arguments: Any) -> Agent:
         encoder = make_encoder(obs_dim, action_dim)
-        sizes = {"actor_hidden": (8,), "critic_frequencies": 4, "critic_hidden": 5}
+        sizes = {"actor_hidden": (8,), "critic_frequencies": 4}
         with torch.random.fork_rng():
             torch.manual_seed(0)
             agent = Agent(encoder.arguments, env_id, [-2.0] * action_dim, [1.0] * action_dim, **{**sizes, **arguments})

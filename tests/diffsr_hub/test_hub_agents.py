@@ -155,7 +155,7 @@ HOSTILE: list[dict[str, Any]] = [
     {"critic_frequencies": 0},
     {"critic_frequencies": HUGE},
     {"critic_frequencies": 2.5},
-    {"critic_hidden": True},
+    {"critic_frequencies": True},
     {"bandwidth": "wide"},
     {"bandwidth": float("nan")},
     {"exploration_noise": -1},

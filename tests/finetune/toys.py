@@ -33,7 +33,7 @@ def flags(**changes: Any) -> list[str]:
 
 def small_agent(obs_dim: int = 3, action_dim: int = 2, bound: float = 1.0, **changes: Any) -> Agent:
     sizes = {"obs_dim": obs_dim, "action_dim": action_dim, **ENCODER}
-    small = {"actor_hidden": [8], "critic_frequencies": 4, "critic_hidden": 0, **changes}
+    small = {"actor_hidden": [8], "critic_frequencies": 4, **changes}
     return Agent(sizes, "test/Toy-v0", [-bound] * action_dim, [bound] * action_dim, **small)
 
 
