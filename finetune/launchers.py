@@ -1,0 +1,155 @@
+"""Where a program runs: on this machine, on Ray, on Slurm.
+
+A launcher is a context that gives one function, `launch(program)`: it blocks until the program has ended, wherever that
+is, and returns its exit code. It may be called from many threads at once. All launchers end in `execute`, and all stop
+in the same way, by a file that `execute` watches: signals do not reach other machines. Those must share the folders.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffsr_hub.errors import UserError
+
+POLL_SECONDS = 0.2
+SLURM_DEFAULTS = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 4, "name": "diffsr"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command to be run by anyone who sees its files."""
+
+    command: tuple[str, ...]
+    folder: Path
+    """where it runs"""
+    log: Path
+    """its output is appended there"""
+    stop: Path
+    """asks for a stop by existing: the command is sent SIGTERM once, and has all the time it needs to save"""
+
+
+Launch = Callable[[Program], int]
+Launcher = Callable[[int, Path, Mapping[str, Any]], AbstractContextManager[Launch]]
+"""`launcher(workers, folder, options)`: programs at a time, a folder for the launcher's own files, its own settings"""
+
+
+def execute(program: Program) -> int:
+    """Run a program here, in one thread; returns its exit code, or minus the signal that killed it.
+
+    It gets a process group of its own, so that Ctrl-C in a terminal does not reach it a second time.
+    """
+    if program.stop.exists():
+        return 130
+    program.log.parent.mkdir(parents=True, exist_ok=True)
+    with program.log.open("ab") as log:
+        child = subprocess.Popen(
+            program.command,
+            cwd=program.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        asked = False
+        while child.poll() is None:
+            if not asked and program.stop.exists():
+                child.terminate()
+                asked = True
+            time.sleep(POLL_SECONDS)
+    return child.returncode
+
+
+@contextmanager
+def here(workers: int, folder: Path, options: Mapping[str, Any]) -> Iterator[Launch]:
+    """Programs as children of this process."""
+    if options:
+        raise UserError(f"processes on this machine take no launcher options, got {', '.join(options)}")
+    yield execute
+
+
+@contextmanager
+def on_ray(workers: int, folder: Path, options: Mapping[str, Any]) -> Iterator[Launch]:
+    """Programs as Ray tasks of one CPU each: on the cluster of RAY_ADDRESS, or on a local one.
+
+    Args:
+        workers: CPUs of a local cluster.
+        folder: Not needed; Ray keeps its files in /tmp/ray.
+        options: Arguments of `ray.remote`, such as `resources`.
+
+    Raises:
+        UserError: Ray is not installed.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise _missing("ray") from error
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False)
+    else:
+        ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    task = ray.remote(**{"num_cpus": 1, "max_retries": 0, **options})(execute)
+    try:
+        yield lambda program: int(ray.get(task.remote(program)))
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def on_slurm(workers: int, folder: Path, options: Mapping[str, Any], *, cluster: str = "slurm") -> Iterator[Launch]:
+    """Programs as jobs of submitit.
+
+    Args:
+        workers: Jobs that are queued or running at a time; counted by the caller.
+        folder: For submitit's own files.
+        options: Arguments of `submitit.AutoExecutor.update_parameters`, such as `timeout_min` and `slurm_partition`.
+        cluster: `slurm`, or `local` for submitit's processes on this machine.
+
+    Raises:
+        UserError: Submitit is not installed, there is no Slurm, or an option is none of submitit's.
+    """
+    try:
+        import submitit
+    except ModuleNotFoundError as error:
+        raise _missing("slurm") from error
+    try:
+        executor = submitit.AutoExecutor(folder=folder / "submitit", cluster=cluster)
+        executor.update_parameters(**{**SLURM_DEFAULTS, **options})
+    except (RuntimeError, NameError, TypeError, ValueError) as error:
+        raise UserError(f"submitit cannot use {cluster}: {' '.join(str(error).split())}") from error
+
+    def launch(program: Program) -> int:
+        job = executor.submit(execute, program)
+        while not job.done():
+            if program.stop.exists() and job.state == "PENDING":
+                job.cancel()
+            time.sleep(POLL_SECONDS)
+        return int(job.result())
+
+    yield launch
+
+
+@contextmanager
+def on_submitit_local(workers: int, folder: Path, options: Mapping[str, Any]) -> Iterator[Launch]:
+    """The code path of `on_slurm` on this machine."""
+    with on_slurm(workers, folder, options, cluster="local") as launch:
+        yield launch
+
+
+LAUNCHERS: dict[str, Launcher] = {
+    "serial": here,
+    "processes": here,
+    "ray": on_ray,
+    "slurm": on_slurm,
+    "submitit-local": on_submitit_local,
+}
+
+
+def _missing(extra: str) -> UserError:
+    """The error for an extra that is not installed."""
+    return UserError(f"this launcher needs an extra: pip install 'diffsr-hub[{extra}]'")

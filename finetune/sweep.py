@@ -1,0 +1,74 @@
+"""Carry out planned runs, several at a time; what dies is reported and resumed, and stops nothing else."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Literal
+
+from finetune.launchers import Launch
+from finetune.sweep_plan import PlannedRun
+
+State = Literal["left", "running", "done", "died", "failed", "stopped"]
+"""died: will be resumed; failed: was, too often; stopped: by the user, saved"""
+Report = Callable[[PlannedRun, State, str], None]
+"""`report(run, state, why)`, called from many threads"""
+
+
+def carry_out(
+    runs: Sequence[PlannedRun], launch: Launch, *, workers: int, retries: int, stop: Path, report: Report
+) -> None:
+    """See every run through to its agent, or to its last attempt.
+
+    Args:
+        runs: Finished ones are only reported.
+        launch: Of a launcher.
+        workers: Runs at a time.
+        retries: How often a run that died is resumed.
+        stop: File that asks the programs for a stop; must not exist.
+        report: Told every change of a run's state.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, after all programs have saved themselves and ended.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            jobs = [pool.submit(_see_through, run, launch, retries, stop, report) for run in runs]
+            for job in as_completed(jobs):
+                job.result()
+        except BaseException:
+            stop.touch()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _see_through(run: PlannedRun, launch: Launch, retries: int, stop: Path, report: Report) -> None:
+    if run.finished:
+        return report(run, "done", "before")
+    for left in reversed(range(retries + 1)):
+        report(run, "running", "again" if run.folder.is_dir() else "")
+        reason = _attempt(run, launch, stop)
+        if reason is None:
+            return report(run, "done", "")
+        if stop.exists():
+            return report(run, "stopped", reason)
+        report(run, "died" if left else "failed", reason)
+    return None
+
+
+def _attempt(run: PlannedRun, launch: Launch, stop: Path) -> str | None:
+    """None for success, otherwise why not, in one line."""
+    try:
+        code = launch(run.program(stop))
+    except Exception as error:  # of Ray or Slurm: a lost worker is like a run that died
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    return None if run.finished else f"exit code {code}: {last_line(run.log)}"
+
+
+def last_line(log: Path) -> str:
+    """The last line that says anything; of a long log, only its end is read."""
+    if not log.is_file():
+        return "no output"
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 10_000))
+        lines = file.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
