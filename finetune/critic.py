@@ -25,7 +25,7 @@ class TwinCritic(nn.Module):
         self.bias = nn.Parameter(torch.zeros(2))
 
     def forward(self, psi: Tensor) -> Tensor:
-        """The values of both critics, `[2, B]`, for ψ `[B, feature_dim]`; in units of the reward's scale."""
+        """The values of both critics, `[2, ...]`, for ψ `[..., feature_dim]`; in units of the reward's scale."""
         sin, cos = self._waves(_normalized(psi))
         return self._values(torch.cat([sin, cos], dim=-1))
 
@@ -61,7 +61,7 @@ class TwinCritic(nn.Module):
         return angle.sin(), angle.cos()
 
     def _values(self, phi: Tensor) -> Tensor:
-        return ((phi * self.xi).sum(-1) + self.bias).T
+        return ((phi * self.xi).sum(-1) + self.bias).movedim(-1, 0)
 
 
 def _normalized(psi: Tensor) -> Tensor:

@@ -56,3 +56,11 @@ def test_bandwidth_is_the_standard_deviation_of_the_angles_whatever_the_scale_of
     angle = F.layer_norm(psi, (128,)) @ critic.omega
     rough = 0.1 if scale == 1e-2 else 0.02  # LayerNorm's own ε
     torch.testing.assert_close(angle.std(), torch.tensor(bandwidth), rtol=rough, atol=0)
+
+
+def test_leading_shapes_are_free():
+    torch.manual_seed(0)
+    critic, psi = TwinCritic(6, 4, 1.0), torch.randn(3, 5, 6)
+    values = critic(psi)
+    assert values.shape == (2, 3, 5)
+    torch.testing.assert_close(critic(psi[1, 2]), values[:, 1, 2])
