@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 from rich.console import Console
@@ -98,7 +99,7 @@ def sweep(config: SweepConfig) -> bool:
         _stop_file(config.folder) as stop,
         Live(get_renderable=board.line, console=console, refresh_per_second=1, transient=True),
         launcher as launch,
-        _sigterm_is_ctrl_c(),  # within, as Ray has a handler of its own
+        _interrupted_once(),  # within, as Ray has a handler of its own
     ):
         carry_out(runs, launch, workers=config.workers, retries=config.retries, stop=stop, report=board.report)
     print(board.summary(config.folder))
@@ -117,12 +118,21 @@ def _stop_file(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _interrupted_once() -> Iterator[None]:
+    """Ctrl-C and SIGTERM interrupt once; an impatient second one does not cut short what the runs save then."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _words(name: str, text: str) -> list[str]:

@@ -127,8 +127,10 @@ def test_ctrl_c_asks_for_a_stop_waits_and_starts_nothing_more(
     trainings, stop = Trainings(runs, {}), tmp_path / "stop"
 
     def interrupted(program: Program) -> int:
-        trainings.started.append(0)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # where a terminal's goes
+        with trainings.lock:
+            trainings.started.append(0)
+            if len(trainings.started) == 1:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # where a terminal's goes
         _wait_until(stop.exists)
         return 130
 

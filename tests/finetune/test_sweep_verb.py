@@ -88,14 +88,15 @@ def test_a_sweep_ends_with_1_where_a_run_fails_and_then_goes_on(
 
 
 def test_a_stopped_sweep_saves_its_runs_and_resumes_them(tmp_path: Path) -> None:
-    """SIGTERM to the program, as Ctrl-C; then the same command comes to the end that an uninterrupted one has."""
+    """SIGTERM to the program, and Ctrl-C; then the same command comes to the end that an uninterrupted one has."""
     command = [sys.executable, "-m", "finetune.sweep_verb", "--tasks", "Hopper-v5", "--seeds", "0", *SHORT]
     command += ["--folder", str(tmp_path), "--settings.total_steps", "400"]
     checkpoint = tmp_path / "Hopper-v5" / "scratch" / "seed-0" / "checkpoint" / "state.safetensors"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
         first = _when_written(checkpoint)
         os.kill(sweep.pid, signal.SIGTERM)
-        out, _ = sweep.communicate(timeout=60)
+        os.kill(sweep.pid, signal.SIGINT)  # by someone impatient
+        out, _ = sweep.communicate(timeout=300)
     assert sweep.returncode == 130
     assert "stopped  Hopper-v5 scratch seed 0: exit code 130" in out
     assert checkpoint.stat().st_mtime_ns > first  # saved once more
