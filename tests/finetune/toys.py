@@ -60,9 +60,9 @@ class OneStep(gym.Env[Any, Any]):
 class LQR(gym.Env[Any, Any]):
     """s' = A s + B a, reward −(sᵀ Q s + aᵀ R a); optimal actions stay inside the bounds."""
 
-    A, B = np.array([[1.0, 0.3], [0.0, 1.0]]), np.array([[0.0], [0.3]])
-    Q, R = np.diag([1.0, 0.2]), np.array([[0.1]])
-    observation_space, action_space = box([-10, -10], [10, 10]), box([-2], [2])
+    A, B = np.array([[0.95, 0.0], [0.1, 0.95]]), np.array([[0.4], [0.2]])
+    Q, R = np.eye(2), np.array([[0.1]])
+    observation_space, action_space = box([-10, -10], [10, 10]), box([-3], [3])
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -192,5 +192,5 @@ class Unmakeable(Faulty):
 
 for kind in (OneStep, LQR, Counting, Faulty, Picky, Discrete, Unbounded, Matrix, Whole, Dictionary, Text, Unmakeable):
     if f"test/{kind.__name__}-v0" not in gym.registry:
-        steps = 40 if kind is LQR else None
+        steps = 20 if kind is LQR else None
         gym.register(f"test/{kind.__name__}-v0", f"{__name__}:{kind.__name__}", max_episode_steps=steps)
