@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+import numpy as np
+
 from diffsr_hub.data import Episodes, load, resolve
 from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
@@ -15,7 +17,13 @@ COLLECTABLE = tuple(f"mujoco/{robot}" for robot in ("halfcheetah", "hopper", "in
 """namespaces for which `diffsr collect` has policies"""
 
 
-def load_offline(config: FinetuneConfig, obs_dim: int, action_dim: int, say: Callable[[str], None]) -> Replay:
+def load_offline(
+    config: FinetuneConfig,
+    obs_dim: int,
+    action_dim: int,
+    say: Callable[[str], None],
+    bounds: tuple[list[float], list[float]] | None = None,
+) -> Replay:
     """All transitions of `config.offline_dataset`, with the rewards and ends of the task where those are known.
 
     Args:
@@ -23,9 +31,10 @@ def load_offline(config: FinetuneConfig, obs_dim: int, action_dim: int, say: Cal
         obs_dim: Size of the environment's observations.
         action_dim: Size of its actions.
         say: Told what is downloaded, and whose rewards there are.
+        bounds: Lowest and highest action of the environment, where the data must have the same.
 
     Raises:
-        UserError: A dataset is missing, or of another robot.
+        UserError: A dataset is missing, or of another robot, or of other actions.
     """
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
@@ -37,6 +46,12 @@ def load_offline(config: FinetuneConfig, obs_dim: int, action_dim: int, say: Cal
         raise UserError(
             f"{config.offline_dataset} has observations of {episodes.obs_dim} and actions of {episodes.action_dim} "
             f"numbers, {config.env} has {obs_dim} and {action_dim}"
+        )
+    found = None if episodes.action_low is None else (episodes.action_low, episodes.action_high)
+    if bounds is not None and (found is None or not np.allclose(found, bounds, rtol=1e-5)):
+        other = "are discrete" if found is None else f"are from {found[0]} to {found[1]}"
+        raise UserError(
+            f"the actions of {config.offline_dataset} {other}, those of {config.env} from {bounds[0]} to {bounds[1]}"
         )
     if config.env not in TASKS and episodes.env_id not in (None, config.env):
         say(f"{config.offline_dataset} keeps the rewards of {episodes.env_id}: those of {config.env} are not known")

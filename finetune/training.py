@@ -74,7 +74,10 @@ class Training:
         sizes = self.agent.encoder.arguments
         steps = math.ceil(config.total_steps / config.num_envs) * config.num_envs
         self.replay = Replay(min(config.capacity, steps), sizes["obs_dim"], sizes["action_dim"])
-        self.offline = load_offline(config, sizes["obs_dim"], sizes["action_dim"], say) if config.datasets else None
+        bounds = (self.agent.arguments["action_low"], self.agent.arguments["action_high"])
+        self.offline = (
+            load_offline(config, sizes["obs_dim"], sizes["action_dim"], say, bounds) if config.datasets else None
+        )
         self.record = Record(folder, config)
         if config.total_steps <= config.learning_starts and not config.warm_start:
             say(f"nothing will be learned: total_steps is not above learning_starts, {config.learning_starts:,}")

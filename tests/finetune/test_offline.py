@@ -104,6 +104,14 @@ def test_data_of_another_robot_is_refused():
         offline("hopper/random-v0", "HalfCheetah-v5", (17, 6))
 
 
+def test_data_of_other_actions_is_refused():
+    """A number in [-1, 1] would stand for another action there than here."""
+    config = settings(offline_dataset="narrow/random-v0", env="test/OneStep-v0")
+    assert len(load_offline(config, 1, 1, lambda _: None, ([-0.4], [0.4]))) == 30
+    with pytest.raises(UserError, match=r"actions of narrow/random-v0 are from \[-0\.4.*\] to \[0\.4.*, those of"):
+        load_offline(config, 1, 1, lambda _: None, ([-1.0], [1.0]))
+
+
 @pytest.mark.parametrize("name", ["mujoco/hopper", "mujoco/hopper/bundled-v0"])
 def test_a_missing_dataset_that_can_be_collected_says_how(name):
     with pytest.raises(UserError, match=r"no dataset fits.*; to make one: diffsr collect mujoco/hopper") as error:
