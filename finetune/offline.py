@@ -47,7 +47,8 @@ def load_offline(
             f"{config.offline_dataset} has observations of {episodes.obs_dim} and actions of {episodes.action_dim} "
             f"numbers, {config.env} has {obs_dim} and {action_dim}"
         )
-    found = None if episodes.action_low is None else (episodes.action_low, episodes.action_high)
+    low, high = episodes.action_low, episodes.action_high
+    found = None if low is None or high is None else (low, high)
     if bounds is not None and (found is None or not np.allclose(found, bounds, rtol=1e-5)):
         other = "are discrete" if found is None else f"are from {found[0]} to {found[1]}"
         raise UserError(
