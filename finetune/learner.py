@@ -133,9 +133,12 @@ class Learner:
     def _update_actor(self, batch: Batch, psi: Tensor, imitated: int, imitation_coef: float) -> dict[str, Tensor]:
         actor, critic = self.agent.actor, self.agent.critic
         action, log_density = actor.improve(batch.obs, self.generator)
-        value = critic(self._psi(batch.obs, action)).mean(0)
-        scale = value.detach().abs().mean().clamp(min=1e-3)
-        loss = (actor.entropy_coef * log_density - value).mean() / scale + actor.entropy_loss(log_density)
+        psi_of_policy = self._psi(batch.obs, action)
+        value, slope = critic.ascend(psi_of_policy.detach())
+        scale = value.abs().mean().clamp(min=1e-3)
+        # Not the value itself, but it has the value's gradient.
+        rise = (psi_of_policy * slope).sum(-1)
+        loss = (actor.entropy_coef * log_density - rise).mean() / scale + actor.entropy_loss(log_density)
         if imitated and imitation_coef:
             with torch.no_grad():
                 better = critic(psi[-imitated:]).mean(0) > value[-imitated:]
@@ -146,7 +149,7 @@ class Learner:
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
         self.actor_optimizer.step()
-        return {"actor_loss": loss.detach()}
+        return {"policy_value": value.mean() * self.agent.reward_scale}
 
 
 @torch.no_grad()
