@@ -78,6 +78,12 @@ class Learner:
             value = value - self.agent.actor.entropy_coef * log_density
             return torch.addcmul(batch.n_step_return, batch.bootstrap_discount, value)
 
+    def finished_agent(self) -> Agent:
+        """A copy of the agent whose ψ is the average that its critics and its policy learned on."""
+        agent = deepcopy(self.agent).eval()
+        agent.encoder.psi_network.load_state_dict(self.target_psi.state_dict())
+        return agent
+
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs of it, as tensors and numbers."""
         return {name: part.state_dict() for name, part in self._parts().items()} | {"updates": self.updates}

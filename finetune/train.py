@@ -58,14 +58,15 @@ def run(config: FinetuneConfig) -> Path:
 def _leave(training: Training, made_of: dict[str, Any]) -> None:
     """Export the agent, safe before anything is rendered, and once more with its film where one could be made."""
     config, folder, last = training.config, training.folder, training.record.evaluations[-1]
+    agent = training.learner.finished_agent()
     folder.video.unlink(missing_ok=True)  # an older one, of a run that was resumed
-    export(training.agent, folder, made_of, last)
+    export(agent, folder, made_of, last)
     if config.video_steps:
         try:
             record(folder.agent, config.env, folder.video, config.video_steps, EVALUATION_SEED)
         except UserError as error:
             return print(error)
-        export(training.agent, folder, made_of, last)
+        export(agent, folder, made_of, last)
 
 
 @exit_codes()

@@ -295,3 +295,16 @@ def test_all_randomness_is_the_generators():
         found = learner(policy="maximum_entropy")
     found.update(batch())
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_a_finished_agent_values_with_the_psi_that_its_critics_learned_on(learns):
+    found = learner(learns=learns, representation_rate=1e-2)
+    for i in range(5):
+        found.update(batch(seed=i))
+    data, agent = batch(), found.finished_agent()
+    normal = found.agent.encoder.normalize(data.obs)
+    with torch.no_grad():
+        expected = found.agent.critic(found._psi(normal, data.action)) * found.agent.reward_scale
+        torch.testing.assert_close(agent.value(data.obs, data.action), expected, rtol=0, atol=0)
+        assert torch.equal(agent.value(data.obs, data.action), found.agent.value(data.obs, data.action)) is not learns
