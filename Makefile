@@ -35,6 +35,8 @@ bench: install ## the tables of docs/benchmarks.md
 	$(BIN)/python benchmarks/update_time.py
 	$(BIN)/python benchmarks/lightning_overhead.py
 	$(BIN)/python benchmarks/data_loading.py
+	$(BIN)/python benchmarks/online_step.py
+	$(BIN)/python benchmarks/acting.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

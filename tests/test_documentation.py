@@ -9,6 +9,7 @@ import pytest
 from benchmarks.encoders import table
 from diffsr_hub.card import render
 from diffsr_hub.command import parse
+from finetune.config import FinetuneConfig
 from pretrain import behaviour
 from pretrain.config import PretrainConfig
 
@@ -20,6 +21,7 @@ PAGES = [
     ROOT / "model_cards" / "README.md",
 ]
 CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
+FINETUNE = re.compile(r"(?:python finetune/train\.py|diffsr finetune)((?: +[^`\n#]+)?)")
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
 FLAGS = re.compile(r"`(--[^`]+)`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
@@ -31,6 +33,14 @@ def test_every_pretraining_command_parses(page: Path) -> None:
         words = shlex.split(arguments)
         if "--help" not in words and all(word.startswith("--") for word in words[:1]):
             parse(PretrainConfig, words, prog="diffsr pretrain", description="")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_finetuning_command_parses(page: Path) -> None:
+    for arguments in FINETUNE.findall(page.read_text().replace("\\\n", " ")):
+        words = shlex.split(arguments)
+        if "--help" not in words and "--resume" not in words and all(word.startswith("--") for word in words[:1]):
+            parse(FinetuneConfig, words, prog="diffsr finetune", description="")
 
 
 def test_every_flag_of_the_quickstart_parses() -> None:
