@@ -28,6 +28,11 @@ class Record:
         self.evaluations: list[dict[str, Any]] = []
         self.tensorboard: Any = None
 
+    @property
+    def latest_return(self) -> float:
+        """Mean return of the last evaluation; NaN before the first."""
+        return float(self.evaluations[-1]["mean_return"]) if self.evaluations else float("nan")
+
     def log(self, row: Mapping[str, float]) -> None:
         """Add a row to `progress.csv` and to TensorBoard.
 

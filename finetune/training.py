@@ -2,28 +2,25 @@
 
 import math
 import shlex
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import torch
-from rich.progress import Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError
 from finetune import checkpoint, replay_files
-from finetune.agent import Agent
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.environments import make
 from finetune.evaluation import evaluate
+from finetune.fresh_agent import fresh_agent
 from finetune.interaction import Interaction
+from finetune.interrupt import Stopped, StopRequest
 from finetune.learner import Learner
 from finetune.offline import load_offline
+from finetune.progress import progress_bar
 from finetune.record import Record
 from finetune.replay import Replay
 from finetune.run_folder import RunFolder
@@ -34,13 +31,7 @@ GROWTH = 1.1
 """factor by which the replay buffer grows between two looks at its statistics"""
 SMALLEST_STD = 1e-3
 """of an observation, in its own units, where the statistics come from few steps"""
-REFRESH = 0.1
-"""seconds between two looks of the progress bar"""
 Say = Callable[[str], None]
-
-
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM came, and everything is saved."""
 
 
 class Training:
@@ -65,7 +56,7 @@ class Training:
             n_step=config.n_step,
             discount=config.discount,
         )
-        self.agent = build_agent(config, self.interaction.envs)
+        self.agent = fresh_agent(config, self.interaction.envs)
         with torch.random.fork_rng():  # the reward's head starts from the run's seed too
             torch.manual_seed(config.seed)
             self.learner = Learner(
@@ -84,7 +75,7 @@ class Training:
         self.step, self.seconds, self.saved_rows, self.measured_rows = 0, 0.0, 0, 0
         self.saved_step = 0
         self.metrics: dict[str, Tensor] = {}
-        self.stop = False
+        self.stop = StopRequest()
 
     def run(self) -> None:
         """Train to the last step.
@@ -95,14 +86,9 @@ class Training:
             Stopped: Ctrl-C or SIGTERM; everything is saved.
         """
         try:
-            with self._listening():
+            with self.stop.listening():
                 self._begin()
-                with self._bar() as show:
-                    while self.step < self.config.total_steps:
-                        self._stop_if_asked()
-                        self.advance()
-                        show()
-                        self._report()
+                self._go_on()
             self.record.draw()
         except Stopped:
             self.say(f"stopped at step {self.step:,} of {self.config.total_steps:,} and saved")
@@ -111,6 +97,16 @@ class Training:
         finally:
             self.record.close()
             self.interaction.close()
+
+    def _go_on(self) -> None:
+        """The steps that are left."""
+        last, shown = self.config.total_steps, self.config.progress
+        with progress_bar(self.config.env, self.step, last, shown=shown) as show:
+            while self.step < last:
+                self._stop_if_asked()
+                self.advance()
+                show(self.step, self.record.latest_return)
+                self._report()
 
     def advance(self) -> None:
         """One step in every environment, and its updates."""
@@ -248,7 +244,7 @@ class Training:
             )
 
     def _stop_if_asked(self) -> None:
-        if self.stop:
+        if self.stop.asked:
             self.save()
             raise Stopped
 
@@ -290,81 +286,3 @@ class Training:
         self.record.load_state_dict(state["record"])
         replay_files.restore(self.folder.replay, self.replay, state["added"])
         self.saved_rows, self.saved_step = state["added"], self.step
-
-    @contextmanager
-    def _bar(self) -> Iterator[Callable[[], None]]:
-        """The progress bar: step, return, steps a second, time left."""
-        columns = [*Progress.get_default_columns()[:-1], TextColumn("{task.fields[state]}"), TimeRemainingColumn()]
-        with Progress(*columns, disable=not self.config.progress) as bar:
-            task = bar.add_task(self.config.env, total=self.config.total_steps, completed=self.step, state="")
-
-            shown = 0.0
-
-            def show() -> None:
-                nonlocal shown
-                now = time.monotonic()
-                if now - shown < REFRESH and self.step < self.config.total_steps:
-                    return
-                shown = now
-                latest = self.record.evaluations[-1]["mean_return"] if self.record.evaluations else float("nan")
-                rate = bar.tasks[0].speed or 0.0
-                state = f"{self.step:,} steps, {rate:.0f}/s, return {latest:,.0f}"
-                bar.update(task, completed=self.step, state=state)
-
-            yield show
-
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask for a stop between two steps; a second one interrupts at once."""
-
-        def ask(number: int, frame: FrameType | None) -> None:
-            if self.stop:
-                raise KeyboardInterrupt
-            self.stop = True
-
-        if threading.current_thread() is not threading.main_thread():  # which alone may ask for signals
-            yield
-            return
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def build_agent(config: FinetuneConfig, envs: Any) -> Agent:
-    """A fresh policy and critics on the encoder that the settings ask for.
-
-    Args:
-        config: Of the run.
-        envs: The environments, whose spaces the encoder must fit.
-
-    Raises:
-        UserError: The encoder cannot be loaded, or does not fit.
-    """
-    observations, actions = envs.single_observation_space, envs.single_action_space
-    pretrained = None if config.encoder == SCRATCH else DiffSR.from_pretrained(config.encoder, env=envs)
-    if pretrained is None:
-        arguments: dict[str, Any] = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0]}
-    else:
-        arguments = pretrained.arguments
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        agent = Agent(
-            arguments,
-            config.env,
-            actions.low.tolist(),
-            actions.high.tolist(),
-            policy=config.policy,
-            actor_hidden=config.actor_hidden,
-            critic_frequencies=config.critic_frequencies,
-            bandwidth=config.bandwidth,
-            exploration_noise=config.exploration_noise,
-        )
-    if pretrained is not None and config.mode == "random":
-        moments = (pretrained.obs_mean, pretrained.obs_std, pretrained.reward_mean, pretrained.reward_std)
-        agent.encoder.set_statistics(*moments)
-    elif pretrained is not None:
-        agent.encoder.load_state_dict(pretrained.state_dict())
-    return agent

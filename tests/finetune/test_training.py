@@ -24,10 +24,11 @@ from finetune import checkpoint, training
 from finetune.agent import Agent
 from finetune.evaluation import evaluate
 from finetune.interaction import Interaction
+from finetune.interrupt import Stopped
 from finetune.learner import Learner
 from finetune.replay import Batch
 from finetune.run_folder import RunFolder
-from finetune.training import Stopped, Training
+from finetune.training import Training
 from tests.finetune.stored import isolate, write
 from tests.finetune.toys import LQR, Faulty, settings
 
