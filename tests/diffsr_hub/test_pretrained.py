@@ -135,7 +135,7 @@ def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
     [
         (
             RemoteEntryNotFoundError,
-            "has no config.json and model.safetensors: it is not a model of diffsr-hub",
+            "on the Hub has no config.json and model.safetensors: it is not a model of diffsr-hub",
         ),
         (RepositoryNotFoundError, "is not a folder, and the Hub did not give it: no such thing"),
         (HfHubHTTPError, "is not a folder, and the Hub did not give it: no such thing"),
