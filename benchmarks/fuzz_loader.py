@@ -37,7 +37,7 @@ class Folders:
         self.folders = (root / "encoder", root / "agent")
         encoder = DiffSR(2, 1, **SIZES)
         encoder.save_pretrained(self.folders[0])
-        agent = Agent(encoder.arguments, "X-v0", [-1.0], [1.0], actor_hidden=[4], critic_frequencies=2, critic_hidden=2)
+        agent = Agent(encoder.arguments, "X-v0", [-1.0], [1.0], actor_hidden=[4], critic_frequencies=2)
         agent.save_pretrained(self.folders[1])
         self.kept = {folder / name: (folder / name).read_bytes() for folder in self.folders for name in FILES}
 
