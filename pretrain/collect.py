@@ -1,16 +1,13 @@
-"""The embedded default: a robot's bundled policies rolled out into a real Minari dataset, `<namespace>/bundled-v0`.
+"""The embedded default: behaviour that comes with the project, played into real Minari datasets, `NAME/bundled-v0`.
 
-    python pretrain/collect.py mujoco/hopper
-
-Each episode is played by one cell of (policy, action noise), or uniformly at random: always by the cell that has the
-fewest steps so far, so that the quality is mixed evenly by steps, however short the episodes of bad policies are.
+python pretrain/collect.py mujoco/hopper
+python pretrain/collect.py metaworld/ml10-train
 """
 
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,179 +16,132 @@ if not __package__:
     # Run as a script: import from the checkout, not from this folder.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import gymnasium as gym
 import jsonargparse
 import minari
 import numpy as np
 from minari.data_collector.episode_buffer import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from diffsr_hub.data.ids import BUNDLED
 from diffsr_hub.data.source import datasets_root
 from diffsr_hub.data.versions import software
-from diffsr_hub.errors import UserError, exit_codes, unknown
-from pretrain import behaviour
-from pretrain.behaviour import NOISE_LEVELS, Episode, LinearPolicy, Record, rollout
+from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.meta_world import tasks as meta_world
+from pretrain import robots, scripted
+from pretrain.behaviour import Episode
+from pretrain.mixture import Mixture, Source
 
-_NAMESPACE = "mujoco"
+_SOURCES = {robots.NAMESPACE: robots.SOURCE, meta_world.NAMESPACE: scripted.SOURCE}
 _EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured
 _ZEROS = bytes(1 << 20)
 
 Say = Callable[[str], None]
 
 
-@dataclass
-class Cell:
-    """One way to behave, and what it has contributed so far."""
-
-    policy: LinearPolicy | None
-    """None acts uniformly at random"""
-    noise: float
-    episodes: int = 0
-    steps: int = 0
-    total_return: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """Of the policy."""
-        return "random" if self.policy is None else self.policy.name
-
-    def add(self, episode: Episode) -> None:
-        """Count one episode."""
-        self.episodes += 1
-        self.steps += len(episode.rewards)
-        self.total_return += float(episode.rewards.sum())
-
-    def summary(self) -> dict[str, Any]:
-        """As JSON-able facts; there is no mean return without an episode."""
-        mean = round(self.total_return / self.episodes, 1) if self.episodes else None
-        share = {"episodes": self.episodes, "steps": self.steps, "mean_return": mean}
-        return {"policy": self.name, "noise": self.noise, **share}
-
-
-def collect(namespace: str, *, steps: int = 100_000, seed: int = 0, overwrite: bool = False, say: Say = print) -> str:
-    """Roll out the bundled policies of a robot into the Minari dataset `<namespace>/bundled-v0`.
+def collect(
+    name: str,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    processes: int = 0,
+    overwrite: bool = False,
+    say: Say = print,
+) -> list[str]:
+    """Play what comes with the project into the Minari dataset `<name>/bundled-v0`, or into those of a group.
 
     The same seed gives the same arrays, bit for bit, on one machine. There is never half a dataset.
 
     Args:
-        namespace: the robot, such as mujoco/hopper.
-        steps: environment steps; the last episode is finished, so there are a few more.
+        name: a robot such as mujoco/hopper, a task such as metaworld/door-open-v3, or a group such as
+            metaworld/ml10-train, of which only what is missing is collected.
+        steps: environment steps of each dataset; the last episode is finished, so there may be a few more. By
+            default 100,000 of a robot and 25,000 of a task.
         seed: of everything random.
-        overwrite: replace the dataset if it exists.
+        processes: how many play side by side, where episodes do not depend on each other; 0 for one on each core.
+        overwrite: replace datasets that exist.
         say: takes each line that the user should see.
 
     Returns:
-        The dataset's id.
+        The ids of the datasets of `name`, sorted.
 
     Raises:
-        UserError: no policies are bundled for this robot, a number makes no sense, the dataset exists, or the folder
+        UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, or the folder
             cannot be written.
     """
-    record = _record(namespace)
+    source = _SOURCES.get(name.partition("/")[0], robots.SOURCE)
+    namespaces = sorted(source.members(name))
+    steps = source.steps if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
-    identifier = f"{namespace}/{BUNDLED}-v0"
-    place = datasets_root() / identifier
-    if place.exists() and not overwrite:
-        raise UserError(f"dataset {identifier} exists in {datasets_root()}: --overwrite replaces it")
+    if processes < 0:
+        raise UserError(f"processes must be at least 0, not {processes}")
+    missing = namespaces if overwrite else [entry for entry in namespaces if not _place(entry).exists()]
+    if not missing:
+        there = _identifier(name) if namespaces == [name] else f"every dataset of {name}"
+        raise UserError(f"{there} exists in {datasets_root()}: --overwrite replaces it")
+    if len(missing) < len(namespaces):
+        say(f"{name}: {len(namespaces) - len(missing)} of {len(namespaces)} datasets exist already and stay")
     with _disk_errors():
         datasets_root().mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=datasets_root()).close()  # an unwritable folder is found out now, not at the end
-    command = f"diffsr collect {namespace} --steps {steps} --seed {seed}"
-    with closing(gym.make(record.env)) as env:
-        episodes, cells = _roll_out(env, record, steps, seed)
-        facts = _describe(record, cells, command) | {"dataset_id": identifier}
+    _play(source, missing, steps, seed, processes, overwrite=overwrite, say=say)
+    return [_identifier(entry) for entry in namespaces]
+
+
+def _play(
+    source: Source, namespaces: Sequence[str], steps: int, seed: int, processes: int, *, overwrite: bool, say: Say
+) -> None:
+    for mixture in source.play(namespaces, steps, seed, processes):
+        command = f"diffsr collect {mixture.namespace} --steps {steps} --seed {seed}"
         with _disk_errors(), tempfile.TemporaryDirectory(prefix=".collecting-", dir=datasets_root()) as work:
-            _write(Path(work) / BUNDLED, env, episodes, facts)
-            _publish(Path(work) / BUNDLED, namespace, place, overwrite=overwrite)
-    _report(identifier, [episode for _, episode in episodes], say)
-    return identifier
+            _write(Path(work) / BUNDLED, mixture, _metadata(mixture, command))
+            _publish(Path(work) / BUNDLED, mixture.namespace, overwrite=overwrite)
+        _report(_identifier(mixture.namespace), [episode for _, episode in mixture.episodes], say)
 
 
-def _record(namespace: str) -> Record:
-    top, _, robot = namespace.rpartition("/")
-    if top != _NAMESPACE or robot not in behaviour.robots():
-        known = [f"{_NAMESPACE}/{name}" for name in behaviour.robots()]
-        raise unknown("bundled robot", namespace, known)
-    return behaviour.load(robot)
+def _identifier(namespace: str) -> str:
+    return f"{namespace}/{BUNDLED}-v0"
 
 
-def _roll_out(
-    env: gym.Env[Any, Any], record: Record, steps: int, seed: int
-) -> tuple[list[tuple[Cell, Episode]], list[Cell]]:
-    rng = np.random.default_rng(seed)
-    cells = [Cell(None, 0.0), *(Cell(policy, noise) for noise in NOISE_LEVELS for policy in record.policies)]
-    episodes: list[tuple[Cell, Episode]] = []
-    done = 0
-    with _progress() as progress:
-        bar = progress.add_task(record.env, total=steps, speed=0.0)
-        while done < steps:
-            cell = min(cells, key=lambda cell: cell.steps)
-            episode = rollout(env, cell.policy, cell.noise, rng)
-            cell.add(episode)
-            episodes.append((cell, episode))
-            done += len(episode.rewards)
-            progress.update(bar, completed=min(done, steps), speed=progress.tasks[bar].speed or 0.0)
-    return episodes, cells
+def _place(namespace: str) -> Path:
+    return datasets_root() / _identifier(namespace)
 
 
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps, {task.fields[speed]:,.0f}/s, left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_interactive,
-    )
-
-
-def _describe(record: Record, cells: Sequence[Cell], command: str) -> dict[str, Any]:
+def _metadata(mixture: Mixture, command: str) -> dict[str, Any]:
     """Minari's metadata, and under `behaviour` who collected how much of it."""
-    best, used = record.policies[0], software()
-    return {
-        "algorithm_name": f"{record.algorithm} at mixed quality, and uniformly random actions",
+    used = software()
+    return mixture.facts | {
+        "dataset_id": _identifier(mixture.namespace),
         "author": {"diffsr-hub"},
         "code_permalink": f"pretrain/collect.py of diffsr-hub {used['diffsr-hub']}, commit {used['git_commit']}",
-        "description": (
-            f"{record.env} played by the linear policies that ship with diffsr-hub, with Gaussian action noise of "
-            f"{', '.join(map(str, NOISE_LEVELS))} half action ranges, and by uniformly random actions; balanced by "
-            "steps from near-random to the best."
-        ),
         "requirements": [f"{package}=={version(package)}" for package in ("mujoco", "gymnasium")],
-        "ref_min_score": record.random_return,
-        "ref_max_score": best.returns["0.0"],
-        "num_episodes_average_score": record.episodes,
         "minari_version": minari.__version__,
         "behaviour": {
             "command": command,
-            "search": record.command,
+            "search": mixture.searched,
             "software": used,
-            "cells": [cell.summary() for cell in cells],
+            "cells": [cell.summary() for cell in mixture.cells],
         },
     }
 
 
-def _write(
-    folder: Path, env: gym.Env[Any, Any], episodes: Sequence[tuple[Cell, Episode]], facts: dict[str, Any]
-) -> None:
+def _write(folder: Path, mixture: Mixture, metadata: dict[str, Any]) -> None:
     """Write the dataset into a folder of our choice.
 
     Through Minari's storage, as `minari.create_dataset_from_buffers` only writes in place, where others see half of it.
     """
     folder.mkdir()
-    _check_space(folder / "probe", [episode for _, episode in episodes])
+    _check_space(folder / "probe", [episode for _, episode in mixture.episodes])
+    env = mixture.env
     storage = MinariStorage.new(folder / "data", env.observation_space, env.action_space, env.spec)
-    storage.update_metadata(facts)
-    storage.update_episodes(EpisodeBuffer(id=i, **episode._asdict()) for i, (_, episode) in enumerate(episodes))
-    storage.update_episode_metadata({"policy": cell.name, "noise": cell.noise} for cell, _ in episodes)
+    storage.update_metadata(metadata)
+    storage.update_episodes(EpisodeBuffer(id=i, **episode._asdict()) for i, (_, episode) in enumerate(mixture.episodes))
+    notes = mixture.notes or [{}] * len(mixture.episodes)
+    storage.update_episode_metadata(
+        {"policy": cell.policy, "noise": cell.noise} | note
+        for (cell, _), note in zip(mixture.episodes, notes, strict=True)
+    )
 
 
 def _check_space(probe: Path, episodes: Sequence[Episode]) -> None:
@@ -215,8 +165,9 @@ def _disk_errors() -> Iterator[None]:
         ) from error
 
 
-def _publish(folder: Path, namespace: str, place: Path, *, overwrite: bool) -> None:
+def _publish(folder: Path, namespace: str, *, overwrite: bool) -> None:
     """Rename the dataset into its place, unless another process was first."""
+    place = _place(namespace)
     if namespace not in list_local_namespaces():
         create_namespace(namespace)
     if place.exists() and overwrite:
@@ -243,14 +194,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = jsonargparse.ArgumentParser(
         prog="diffsr collect",
-        description="Roll out a robot's bundled policies into the Minari dataset NAMESPACE/bundled-v0. "
-        f"Robots: {', '.join(f'{_NAMESPACE}/{robot}' for robot in behaviour.robots())}.",
+        description="Play what comes with the project into the Minari dataset NAME/bundled-v0. NAME: "
+        f"{', '.join(robots.namespaces())}, a task such as metaworld/door-open-v3, or a group: "
+        f"{', '.join(meta_world.GROUPS)}.",
         allow_abbrev=False,
     )
     parser.add_function_arguments(collect, as_group=False, as_positional=True, skip={"overwrite", "say"})
-    parser.add_argument("--overwrite", action="store_true", help="replace the dataset if it exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace datasets that exist")
     arguments = parser.parse_args(None if argv is None else list(argv))
-    print("next: diffsr pretrain --dataset", collect(**arguments.as_dict()))
+    ids = collect(**arguments.as_dict())
+    print("next: diffsr pretrain --dataset", ids[0] if len(ids) == 1 else arguments.name)
 
 
 if __name__ == "__main__":

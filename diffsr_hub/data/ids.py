@@ -44,14 +44,15 @@ def select(word: str, tiers: Sequence[str], known: Collection[str]) -> list[str]
     """Expand what a user wrote into ids of `known`, sorted; empty if none fits.
 
     An exact id is itself, an id without version its highest version, a namespace the newest version of each dataset
-    directly under it: of those named in `tiers`, or else of all but the bundled one, or else the bundled one.
+    directly under it: of those named in `tiers`, or else of all but the bundled one, or else the bundled one. A
+    namespace may end like a version: metaworld/door-open-v3.
     """
     wanted = parse(word)
-    if wanted.version is not None:
-        return [word] if word in known else []
+    if word in known:
+        return [word]
     parsed = {identifier: parse(identifier) for identifier in known}
     versions = [i for i, p in parsed.items() if (p.namespace, p.name) == (wanted.namespace, wanted.name)]
-    if versions:
+    if versions and wanted.version is None:
         return _newest(versions)
     inside = [identifier for identifier, p in parsed.items() if p.namespace == word]
     if tiers:

@@ -52,7 +52,7 @@ def _check_spaces(sources: Sequence[Source]) -> None:
     for other in sources[1:]:
         for space in ("observation_space", "action_space"):
             serialized = [json.loads(source.metadata[space]) for source in (first, other)]
-            if found := difference(*serialized):
+            if found := difference(*serialized, bounds=space == "action_space"):
                 raise UserError(
                     f"datasets {first.id} and {other.id} do not mix, their {space.replace('_', ' ')}s differ in {found}"
                 )

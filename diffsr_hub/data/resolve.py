@@ -3,16 +3,18 @@
 import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from diffsr_hub.data import remote
 from diffsr_hub.data.ids import BUNDLED, missing_tiers, parse, select
 from diffsr_hub.data.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS
 
 _NEARBY = 12  # ids in an error message
 
 Say = Callable[[str], None]
-Collect = Callable[[str], str]
+Collect = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ def resolve(
 
     Args:
         datasets: each an exact id (`mujoco/hopper/medium-v0`), an id without version (its highest usable one) or a
-            namespace (`mujoco/hopper`: the newest version of every dataset directly under it).
+            namespace (`mujoco/hopper`: the newest version of every dataset directly under it), or a group of
+            namespaces (`metaworld/ml10-train`).
         tiers: which datasets of a namespace, by name, such as `("medium", "expert")`; empty for all.
         download: whether to ask Minari's remote; `HF_HUB_OFFLINE=1` forbids it too.
-        collect: makes the embedded default of a namespace and returns its id; raises `UserError` if there is none.
+        collect: makes the embedded default of a namespace, or those of a group, and returns their ids; raises
+            `UserError` if there is none.
         say: takes each line that the user should see.
 
     Raises:
@@ -66,6 +70,8 @@ class _Search:
 
     def find(self, word: str) -> list[str]:
         """Exact ids for one word, all on this machine afterwards."""
+        if word in GROUPS:
+            return self._find_group(word)
         found = self._found(word, self._local)
         if not found and self._may_ask():
             there = self._ask(word)
@@ -79,6 +85,28 @@ class _Search:
         if not found:
             raise UserError(self._nothing_fits(word))
         return found
+
+    def _find_group(self, group: str) -> list[str]:
+        """Exact ids for the namespaces of a group: all collected here if there are none, none if there are some."""
+        namespaces = GROUPS[group]
+        found = {name: self._found(name, self._local) for name in namespaces}
+        if not all(found.values()) and self._may_ask():
+            there = self._ask(f"{NAMESPACE}/")
+            found |= {name: self._found(name, {*self._local, *there}) for name in namespaces if not found[name]}
+            for identifier in chain.from_iterable(found.values()):
+                self._fetch(identifier)
+        missing = [name for name in namespaces if not found[name]]
+        if len(missing) == len(namespaces):
+            collected = self._default(group)
+            if not collected:
+                raise UserError(self._nothing_fits(group))
+            return collected
+        if missing:
+            raise UserError(
+                f"{len(missing)} of the {len(namespaces)} datasets of {group} are missing: {', '.join(missing)}; "
+                f"to collect them: diffsr collect {group}"
+            )
+        return list(chain.from_iterable(found.values()))
 
     def _found(self, word: str, known: Collection[str]) -> list[str]:
         found = select(word, self._tiers, known)
@@ -112,20 +140,22 @@ class _Search:
         """The embedded default, where the word leaves room for it: it never stands in for a dataset named exactly."""
         wanted = parse(word)
         named = wanted.name == BUNDLED and wanted.version in (None, 0)
-        if self._collect is None or (wanted.version is not None and not named):
+        exact = wanted.version is not None and not named and word not in TASKS  # whose names end in a version
+        if self._collect is None or exact:
             return []
         if self._tiers and not named and set(self._tiers) != {BUNDLED}:
             return []
         namespace = wanted.namespace if named else word
         try:
-            identifier = self._collect(namespace or "")
+            identifiers = list(self._collect(namespace or ""))
         except UserError as error:
             self._say(str(error))
             return []
         self._say(
-            f"nothing on disk, nothing downloadable: using the embedded behaviour policies of {namespace}, {identifier}"
+            "nothing on disk, nothing downloadable: using the embedded behaviour policies of "
+            f"{namespace}, {', '.join(identifiers)}"
         )
-        return [identifier]
+        return identifiers
 
     def _nothing_fits(self, word: str) -> str:
         wish = f"{word!r} with tiers {', '.join(self._tiers)}" if self._tiers else repr(word)
@@ -162,7 +192,7 @@ def _nearby(word: str, known: Collection[str]) -> str:
 
 def _guess(word: str, known: Collection[str]) -> list[str]:
     """What the user may have meant: an id, an id without version, or a namespace."""
-    words = set(known)
+    words = {*known, *TASKS, *GROUPS}
     for identifier in known:
         words |= {identifier.rpartition("-v")[0], parse(identifier).namespace or identifier}
     close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.7) if word not in words else []

@@ -88,20 +88,29 @@ def action_bounds(space: "gym.Space[Any]") -> tuple[list[float], list[float]] | 
     return None
 
 
-def difference(first: Any, second: Any, path: str = "") -> str | None:
+def difference(first: Any, second: Any, path: str = "", *, bounds: bool = True) -> str | None:
     """Where two serialized spaces differ, e.g. `shape: [11] or [17]`; None if they are equal.
 
     Their dtypes do not count, and bounds are compared as float32: everything becomes float32.
+
+    Args:
+        first: A space.
+        second: Another.
+        path: Where they are inside of others.
+        bounds: Whether those of a Box count. They do where numbers are scaled by them, as actions are; observations
+            are not, and tasks of one robot have other bounds each (Meta-World's goals).
     """
     if isinstance(first, dict) and isinstance(second, dict):
-        keys = [key for key in (*first, *second) if key != "dtype"]
-        inner = (difference(first.get(key), second.get(key), f"{path} {key}") for key in keys)
+        box = first.get("type") == second.get("type") == "Box"
+        ignored = {"dtype", "low", "high"} if box and not bounds else {"dtype"}
+        keys = [key for key in (*first, *second) if key not in ignored]
+        inner = (difference(first.get(key), second.get(key), f"{path} {key}", bounds=bounds) for key in keys)
         return next((text for text in inner if text), None)
     if isinstance(first, float) and isinstance(second, float):
         with np.errstate(over="ignore"):
             same = bool(np.float32(first) == np.float32(second))
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        same = all(difference(one, other) is None for one, other in zip(first, second, strict=True))
+        same = all(difference(one, other, bounds=bounds) is None for one, other in zip(first, second, strict=True))
     else:
         same = first == second
     return None if same else f"{path.strip()}: {first} or {second}"

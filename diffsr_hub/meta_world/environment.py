@@ -5,7 +5,7 @@ observation space in which the goal is hidden when it is not. Here `reset(seed=â
 """
 
 import copy
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Literal
 
@@ -141,7 +141,7 @@ def _initialize_simulation(robot: Any) -> tuple[Any, Any]:
     return model, mujoco.MjData(model)
 
 
-@cache
+@lru_cache(maxsize=4)  # of 22 MB each
 def _compiled(path: str) -> Any:
     import mujoco
 

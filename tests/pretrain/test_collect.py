@@ -16,6 +16,7 @@ import pytest
 
 from diffsr_hub.data import load, resolve
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.tasks import GROUPS
 from pretrain import behaviour
 from pretrain import collect as module
 from pretrain.collect import collect, main
@@ -35,7 +36,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("datasets")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(root))
-        assert collect(HOPPER, steps=STEPS, seed=0, say=silent) == ID
+        assert collect(HOPPER, steps=STEPS, seed=0, say=silent) == [ID]
     return root
 
 
@@ -146,7 +147,7 @@ def test_the_first_of_two_processes_wins(root: Path, monkeypatch: pytest.MonkeyP
         real(*arguments)
 
     monkeypatch.setattr(module, "_check_space", meanwhile)
-    assert collect(HOPPER, steps=10, say=silent) == ID
+    assert collect(HOPPER, steps=10, say=silent) == [ID]
     assert [path.name for path in (root / ID).iterdir()] == ["theirs"]
 
 
@@ -171,12 +172,12 @@ def test_senseless_numbers_are_refused(numbers: dict[str, int], root: Path) -> N
         collect(HOPPER, **numbers, say=silent)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("stage", ["rollout", "_check_space", "create_namespace"])
+@pytest.mark.parametrize("stage", ["robots.rollout", "collect._check_space", "collect.create_namespace"])
 def test_an_interrupted_collection_leaves_nothing(stage: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> Iterator[None]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, stage, interrupt)
+    monkeypatch.setattr(f"pretrain.{stage}", interrupt)
     with pytest.raises(SystemExit) as end:
         main([HOPPER, "--steps", "10"])
     assert end.value.code == 130
@@ -252,3 +253,33 @@ def test_a_wrong_flag_shows_the_valid_ones(wrong: list[str], root: Path, capsys:
     err = capsys.readouterr().err
     assert "error: " in err and all(flag in err for flag in ("--steps", "--seed", "--overwrite"))
     assert not root.exists()
+
+
+def test_of_a_group_only_what_is_missing_is_collected(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = GROUPS["metaworld/ml10-test"]
+    main([tasks[0], "--steps", "500", "--processes", "1"])
+    before = (root / tasks[0] / "bundled-v0" / "data" / "main_data.hdf5").stat().st_mtime_ns
+    capsys.readouterr()
+    main(["metaworld/ml10-test", "--steps", "500", "--processes", "1"])
+    out = capsys.readouterr().out
+    assert out.startswith("metaworld/ml10-test: 1 of 5 datasets exist already and stay\n")
+    assert out.endswith("next: diffsr pretrain --dataset metaworld/ml10-test\n")
+    assert list(minari.list_local_datasets()) == [f"{task}/bundled-v0" for task in tasks]
+    assert (root / tasks[0] / "bundled-v0" / "data" / "main_data.hdf5").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match=r"every dataset of metaworld/ml10-test exists in .*--overwrite replaces it"):
+        collect("metaworld/ml10-test", say=silent)
+
+
+def test_meta_world_missing_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise UserError("Meta-World is not installed: pip install 'diffsr-hub[metaworld]'")
+
+    monkeypatch.setattr("diffsr_hub.meta_world.environment.check_installation", missing)
+    with pytest.raises(UserError, match="Meta-World is not installed"):
+        collect("metaworld/door-open-v3", say=silent)
+    assert list(root.rglob("*")) == []
+
+
+def test_an_unknown_task_is_refused(root: Path) -> None:
+    with pytest.raises(UserError, match=r"did you mean metaworld/door-open-v3\?"):
+        collect("metaworld/door-opn-v3", say=silent)

@@ -14,6 +14,8 @@ KNOWN = [
     "mujoco/humanoidstandup/simple-v0",
     "mujoco/ant/bundled-v0",
     "plain-v3",
+    "metaworld/door-open-v3/expert-v0",
+    "metaworld/door-open-v3/bundled-v0",
 ]
 
 
@@ -44,6 +46,8 @@ def test_what_is_not_an_id_is_refused(text: str) -> None:
         ("mujoco/humanoid", (), ["mujoco/humanoid/simple-v0"]),
         ("mujoco", (), []),
         ("plain", (), ["plain-v3"]),
+        ("metaworld/door-open-v3", (), ["metaworld/door-open-v3/expert-v0"]),
+        ("metaworld/door-open", (), []),
     ],
 )
 def test_words_expand(word: str, tiers: tuple[str, ...], expected: list[str]) -> None:

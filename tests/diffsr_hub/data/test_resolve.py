@@ -8,6 +8,7 @@ import pytest
 
 from diffsr_hub.data import Resolution, remote, resolve
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.tasks import GROUPS, TASKS
 
 LOCAL = [
     "mujoco/hopper/medium-v0",
@@ -50,10 +51,10 @@ def online(monkeypatch: pytest.MonkeyPatch, local: Callable[..., None]) -> dict[
     return state
 
 
-def collect(namespace: str) -> str:
-    if namespace != "mujoco/hopper":
-        raise UserError(f"no embedded policies for {namespace}")
-    return "mujoco/hopper/bundled-v0"
+def collect(name: str) -> list[str]:
+    if name not in ("mujoco/hopper", *TASKS, *GROUPS):
+        raise UserError(f"no embedded policies for {name}")
+    return [f"{namespace}/bundled-v0" for namespace in GROUPS.get(name, (name,))]
 
 
 def ids(*words: str, **options: Any) -> list[str]:
@@ -211,3 +212,48 @@ def test_missing_tiers_are_in_the_message(local: Callable[..., None]) -> None:
 def test_no_word_at_all() -> None:
     with pytest.raises(UserError, match="no dataset was named"):
         resolve([])
+
+
+@pytest.mark.parametrize("word", ["metaworld/door-open-v3", "metaworld/door-open-v3/bundled-v0"])
+def test_a_task_that_ends_like_a_version_is_a_namespace(word: str, local: Callable[..., None]) -> None:
+    assert ids(word, collect=collect) == ["metaworld/door-open-v3/bundled-v0"]
+    local("metaworld/door-open-v3/bundled-v0")
+    assert ids(word) == ["metaworld/door-open-v3/bundled-v0"]
+
+
+def test_a_group_is_the_datasets_of_its_tasks(local: Callable[..., None]) -> None:
+    expected = [f"{task}/bundled-v0" for task in GROUPS["metaworld/ml10-test"]]
+    lines: list[str] = []
+    found = resolve(["metaworld/ml10-test"], collect=collect, say=lines.append)
+    assert found == Resolution(tuple(expected), "bundled")
+    assert lines[0].startswith("nothing on disk, nothing downloadable: using the embedded behaviour policies of ")
+    for identifier in expected:
+        local(identifier)
+    assert ids("metaworld/ml10-test") == expected
+    local("metaworld/lever-pull-v3/expert-v0")  # somebody's own is preferred, as everywhere
+    assert "metaworld/lever-pull-v3/expert-v0" in ids("metaworld/ml10-test")
+
+
+def test_what_a_group_lacks_is_listed_and_not_collected_unasked(local: Callable[..., None]) -> None:
+    local("metaworld/door-close-v3/bundled-v0")
+    with pytest.raises(UserError) as caught:
+        ids("metaworld/ml10-test", collect=collect)
+    assert str(caught.value) == (
+        "4 of the 5 datasets of metaworld/ml10-test are missing: metaworld/drawer-open-v3, metaworld/lever-pull-v3, "
+        "metaworld/shelf-place-v3, metaworld/sweep-into-v3; to collect them: diffsr collect metaworld/ml10-test"
+    )
+
+
+def test_what_a_group_lacks_is_downloaded_where_it_can_be(local: Callable[..., None], online: dict[str, Any]) -> None:
+    first, *others = [f"{task}/expert-v0" for task in GROUPS["metaworld/ml10-test"]]
+    local(first)
+    online["ids"] = others
+    assert ids("metaworld/ml10-test") == [first, *others]
+    assert online["downloaded"] == others
+
+
+def test_an_unknown_task_names_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"did you mean metaworld/door-open-v3\?"):
+        ids("metaworld/door-opn-v3", collect=collect)
+    with pytest.raises(UserError, match=r"did you mean metaworld/ml10-train\?"):
+        ids("metaworld/ml10-trian", collect=collect)

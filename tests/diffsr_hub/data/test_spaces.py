@@ -98,3 +98,13 @@ def test_differences_are_named() -> None:
     assert _differ(box, spaces.Discrete(2)) == "type: Box or Discrete"
     nested = spaces.Dict({"a": box})
     assert _differ(nested, spaces.Dict({"a": spaces.Box(-0.4, 0.4, (1,))})) == "subspaces a shape: [2] or [1]"
+
+
+def test_bounds_can_be_left_out() -> None:
+    goal_left, goal_right = spaces.Box(-1, 0, (2,)), spaces.Box(0, 1, (2,))
+    serialized = [serialize_space(space, to_string=False) for space in (goal_left, goal_right)]
+    assert difference(*serialized, bounds=False) is None
+    nested = [{"type": "Dict", "subspaces": {"a": space}} for space in serialized]
+    assert difference(*nested) is not None and difference(*nested, bounds=False) is None
+    longer = serialize_space(spaces.Box(0, 1, (3,)), to_string=False)
+    assert difference(serialized[0], longer, bounds=False) == "shape: [2] or [3]"
