@@ -6,6 +6,7 @@
 
 The arms are in transfer.yaml; Stable-Baselines3's SAC comes beside them. Each seed has an encoder of its own,
 pretrained with that seed. Kept of a run: its evaluations with every episode, in docs/results/transfer/TASK/ARM/seed-N.
+The cards in model_cards/ get what their robot's encoders saved.
 """
 
 import shutil
@@ -13,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -23,12 +26,18 @@ if not __package__:
 from jsonargparse import auto_cli
 
 from benchmarks.sac import ARM as SAC
+from diffsr_hub.card import write_card
+from diffsr_hub.exported_folder import TRANSFER
+from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
-from finetune.recorded_runs import RECORD
+from finetune.comparison import Comparison, compare
+from finetune.recorded_runs import RECORD, read_runs
 from finetune.sweep_plan import robot, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "results" / "transfer"
+CARDS = ROOT / "model_cards"
+ABOUT = {"command": "python benchmarks/transfer.py", "source": "docs/transfer.md"}
 TASKS = "Hopper-v5,HalfCheetah-v5,diffsr/Hopper-backward-v0,diffsr/HalfCheetah-backward-v0"
 
 
@@ -55,6 +64,26 @@ def keep(runs: Path) -> None:
         place = KEPT / record.parent.relative_to(runs)
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(record, place / RECORD)
+
+
+def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
+    """What the encoder of a robot saved, as its card shows it."""
+    return [
+        {
+            "task": task.env,
+            "arm": arm.name,
+            "steps_to_scratch_final": {
+                **asdict(arm.to_threshold.steps),
+                **({"centre": None} if arm.to_threshold.censored else {}),
+                "reached": arm.to_threshold.reached,
+                "seeds": arm.to_threshold.runs,
+            },
+            "final_return": asdict(arm.final),
+        }
+        for task in comparison.tasks
+        for arm in task.arms
+        if robot(task.env) == name and arm.to_threshold is not None
+    ]
 
 
 def main(
@@ -89,6 +118,11 @@ def main(
             list(pool.map(partial(baseline, runs, total_steps), *zip(*product(names, seeds), strict=True)))
         keep(runs)
     write_comparison([KEPT], KEPT)
+    comparison = compare(read_runs([KEPT]))
+    for folder in sorted(CARDS.glob("*/config.json")):
+        if rows := saved(comparison, folder.parent.name):
+            write_json(folder.parent / TRANSFER, {**ABOUT, "total_steps": total_steps, "rows": rows})
+            write_card(folder.parent, f"diffsr-hub/{folder.parent.name}")
 
 
 def _program(*arguments: str) -> None:

@@ -1,6 +1,7 @@
 """Text from strangers on a card: one line of plain text, which neither ends the front matter nor formats anything."""
 
 import re
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -24,6 +25,7 @@ def jinja() -> jinja2.Environment:
         autoescape=False,
     )
     environment.filters |= {"code": _code, "line": _verbatim, "link": _link, "duration": _duration, "median": median}
+    environment.filters["interval"] = _interval
     return environment
 
 
@@ -53,3 +55,9 @@ def _link(text: str) -> Markup:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
+
+
+def _interval(estimate: Mapping[str, float | None]) -> Markup:
+    """`centre [low, high]`, whole numbers; one seed has no interval."""
+    centre, low, high = (estimate.get(name) for name in ("centre", "low", "high"))
+    return Markup(f"{centre:,.0f}" if low is None or high is None else f"{centre:,.0f} [{low:,.0f}, {high:,.0f}]")
