@@ -40,7 +40,10 @@ def stratified_levels(size: int, num_levels: int, generator: torch.Generator) ->
 
 
 class Batches(IterableDataset[NoisyBatch]):
-    """An endless stream of training batches that starts at any step.
+    """An endless stream of training batches that starts at any step; every task has an equal share of each.
+
+    As many batches are gathered at once as there are datasets: each has its own files, and a call for every one of them
+    would cost as much as the update.
 
     Args:
         episodes: The data.
@@ -65,25 +68,53 @@ class Batches(IterableDataset[NoisyBatch]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.episodes, self.index = episodes, index
+        of_tasks = episodes.by_task(index)
+        self.episodes, self.index = episodes, torch.cat(of_tasks)
+        self.sizes = torch.tensor([len(part) for part in of_tasks])
+        self.starts = self.sizes.cumsum(0) - self.sizes
         self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
         self.first_step, self.rank, self.world_size = first_step, rank, world_size
         self.generator = torch.Generator()
 
     def batch(self, step: int) -> NoisyBatch:
         """This process's share of the batch of one step."""
-        generator = self.generator.manual_seed((self.seed * GOLDEN + step) % 2**32)
-        chosen = torch.randint(len(self.index), (self.batch_size,), generator=generator)
-        level = stratified_levels(self.batch_size, self.num_levels, generator)
-        noise = torch.randn(self.batch_size, self.episodes.obs_dim, generator=generator)
-        share = slice(self.rank, None, self.world_size)
-        return NoisyBatch(self.episodes.transitions(self.index[chosen[share]]), level[share], noise[share])
+        return self.batches(step, 1)[0]
+
+    def batches(self, step: int, count: int) -> list[NoisyBatch]:
+        """This process's shares of the batches of some steps, gathered at once."""
+        drawn = [self._draw(step + i) for i in range(count)]
+        gathered = self.episodes.transitions(torch.cat([index for index, _, _ in drawn]))
+        size = self.batch_size // self.world_size
+        rows = zip(*(torch.split(column, size) for column in gathered), strict=True)
+        return [
+            NoisyBatch(Transitions(*columns), level, noise)
+            for columns, (_, level, noise) in zip(rows, drawn, strict=True)
+        ]
 
     def __iter__(self) -> Iterator[NoisyBatch]:
         step = self.first_step()
         while True:
-            yield self.batch(step)
-            step += 1
+            yield from self.batches(step, self.episodes.num_parts)
+            step += self.episodes.num_parts
+
+    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of this process's share: the transitions' indices, the levels and the noise."""
+        generator = self.generator.manual_seed((self.seed * GOLDEN + step) % 2**32)
+        chosen = self._choose(generator)
+        level = stratified_levels(self.batch_size, self.num_levels, generator)
+        noise = torch.randn(self.batch_size, self.episodes.obs_dim, generator=generator)
+        share = slice(self.rank, None, self.world_size)
+        return self.index[chosen[share]], level[share], noise[share]
+
+    def _choose(self, generator: torch.Generator) -> Tensor:
+        """`[B]` places in `index`: of every task as many as of the others, or one more, in random order."""
+        tasks = len(self.sizes)
+        if tasks == 1:
+            return torch.randint(len(self.index), (self.batch_size,), generator=generator)
+        task = stratified_levels(self.batch_size, tasks, generator)
+        task = task[torch.randperm(self.batch_size, generator=generator)]  # or it would go with the level
+        within = torch.rand(self.batch_size, dtype=torch.float64, generator=generator) * self.sizes[task]
+        return self.starts[task] + within.long()
 
 
 def validation_batch(episodes: Episodes, index: Tensor, num_levels: int, seed: int) -> NoisyBatch:

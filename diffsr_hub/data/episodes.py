@@ -65,8 +65,10 @@ class Episodes:
         action_low: lowest original action, `[action_dim]`; None for discrete actions.
         action_high: highest original action.
         provenance: one JSON-able dict per dataset.
+        tasks: the name of each dataset's task; None if all are of one.
 
     Attributes:
+        num_parts: number of datasets.
         obs_dim: length of a flat observation.
         action_dim: length of a flat action.
         num_episodes: E, of all parts.
@@ -83,6 +85,7 @@ class Episodes:
         action_low: list[float] | None = None,
         action_high: list[float] | None = None,
         provenance: Sequence[dict[str, Any]] = (),
+        tasks: Sequence[str] | None = None,
     ) -> None:
         self.env_id, self.action_low, self.action_high = env_id, action_low, action_high
         self.provenance = list(provenance)
@@ -90,8 +93,12 @@ class Episodes:
         self.lengths = torch.cat([part.lengths for part in parts])
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.num_episodes, self.num_transitions = len(self.lengths), int(self.lengths.sum())
+        self.num_parts = len(parts)
         self._parts = list(parts)
         self._ends = torch.tensor([len(part.reward) for part in parts]).cumsum(0)
+        names = list(tasks or [""] * len(parts))
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        self._task = torch.tensor([numbers[name] for name in names])
 
     def transitions(self, index: Tensor) -> Transitions:
         """Gather a batch.
@@ -107,7 +114,7 @@ class Episodes:
         """
         if len(self._parts) == 1:
             return self._parts[0].transitions(index)
-        owner = torch.bucketize(index, self._ends, right=True).clamp_(max=len(self._parts) - 1)
+        owner = self._owner(index)
         order = torch.argsort(owner, stable=True)
         counts = torch.bincount(owner, minlength=len(self._parts)).tolist()
         first, gathered = 0, []
@@ -137,16 +144,44 @@ class Episodes:
         before = lengths.cumsum(0) - lengths
         return torch.repeat_interleave(self.starts[episode_ids] - before, lengths) + torch.arange(int(lengths.sum()))
 
+    def by_task(self, index: Tensor) -> list[Tensor]:
+        """Transitions `[B]` divided by the task they are of, in the order of the tasks; tasks without any are left out.
+
+        Args:
+            index: `[B]`, int64, each from 0 to `num_transitions - 1`.
+        """
+        return self._divided(index, index)
+
+    def episodes_by_task(self, episode_ids: Tensor) -> list[Tensor]:
+        """The same for episodes, `[M]`, int64, each from 0 to `num_episodes - 1`."""
+        return self._divided(episode_ids, self.starts[episode_ids])
+
     def moments(self, episode_ids: Tensor) -> Moments:
         """Mean and standard deviation (of the population) of obs and reward over some episodes.
 
-        Computed in float64, chunk by chunk: the data need not fit in memory.
+        Every task weighs the same, however many transitions it has. Computed in float64, chunk by chunk: the data
+        need not fit in memory.
 
         Args:
             episode_ids: `[M]`, int64, at least one.
         """
-        mean, std = _moments(self._chunks(episode_ids))
+        of_tasks = [_moments(self._chunks(ids)) for ids in self.episodes_by_task(episode_ids)]
+        means, variances = (torch.stack(column) for column in zip(*of_tasks, strict=True))
+        mean = means.mean(0)
+        std = (variances + (means - mean).square()).mean(0).sqrt()
+        std = torch.where(std <= _CONSTANT * mean.abs().clamp(min=1.0), 1.0, std)
+        mean, std = mean.float(), std.float()
         return Moments(mean[:-1], std[:-1], mean[-1], std[-1])
+
+    def _divided(self, items: Tensor, index: Tensor) -> list[Tensor]:
+        """Items `[B]` divided by the task of the transition of each, `[B]`."""
+        task = self._task[self._owner(index)]
+        parts = [items[task == number] for number in range(int(self._task.max()) + 1)]
+        return [part for part in parts if len(part)]
+
+    def _owner(self, index: Tensor) -> Tensor:
+        """Which dataset each transition is of, `[B]`."""
+        return torch.bucketize(index, self._ends, right=True).clamp_(max=self.num_parts - 1)
 
     def _chunks(self, episode_ids: Tensor) -> Iterator[Tensor]:
         """Obs and reward side by side, `[n, obs_dim + 1]`."""
@@ -159,8 +194,8 @@ def split_by_episode(episodes: Episodes, validation_fraction: float, seed: int) 
     """Split into training and validation by whole episodes, as neighbouring transitions are nearly copies.
 
     Args:
-        episodes: to split.
-        validation_fraction: of the episodes, between 0 and 1; neither side is left empty if there are two episodes.
+        episodes: to split, each task for itself.
+        validation_fraction: of the episodes, between 0 and 1; neither side is left empty if a task has two episodes.
         seed: the same seed gives the same split.
 
     Returns:
@@ -171,14 +206,24 @@ def split_by_episode(episodes: Episodes, validation_fraction: float, seed: int) 
     """
     if not 0.0 < validation_fraction < 1.0:
         raise UserError(f"the validation fraction must be between 0 and 1, not {validation_fraction}")
-    count = episodes.num_episodes
+    generator = torch.Generator().manual_seed(seed)
+    sides = [
+        _split(ids, validation_fraction, generator)
+        for ids in episodes.episodes_by_task(torch.arange(episodes.num_episodes))
+    ]
+    training, validation = (torch.cat(side).sort().values for side in zip(*sides, strict=True))
+    return training, validation
+
+
+def _split(ids: Tensor, validation_fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    count = len(ids)
     held_out = min(max(round(count * validation_fraction), 1), count - 1)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    return order[held_out:].sort().values, order[:held_out].sort().values
+    order = ids[torch.randperm(count, generator=generator)]
+    return order[held_out:], order[:held_out]
 
 
 def _moments(chunks: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the first axis, chunks combined as by Chan et al. (1979)."""
+    """Mean and variance over the first axis, float64, chunks combined as by Chan et al. (1979)."""
     count, mean, squares = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
     for chunk in chunks:
         values = chunk.double()
@@ -186,6 +231,4 @@ def _moments(chunks: Iterator[Tensor]) -> tuple[Tensor, Tensor]:
         shift, total = chunk_mean - mean, count + len(values)
         squares = squares + (values - chunk_mean).square().sum(0) + shift.square() * (count * len(values) / total)
         mean, count = mean + shift * (len(values) / total), total
-    std = (squares / count).sqrt()
-    constant = std <= _CONSTANT * mean.abs().clamp(min=1.0)
-    return mean.float(), torch.where(constant, 1.0, std).float()
+    return mean, squares / count

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -40,7 +41,16 @@ def load(ids: Sequence[str], *, cache_dir: Path | None = None) -> Episodes:
         action_low=indexes[0]["action_low"],
         action_high=indexes[0]["action_high"],
         provenance=[index["provenance"] for index in indexes],
+        tasks=[_task(index["provenance"]) for index in indexes],
     )
+
+
+def _task(provenance: dict[str, Any]) -> str:
+    """What tells the tasks of datasets apart: the environment with its arguments; the namespace where none is named."""
+    spec = provenance["env_spec"] or {}
+    if "id" not in spec:
+        return str(provenance["namespace"])
+    return json.dumps([spec["id"], spec.get("kwargs")], sort_keys=True)
 
 
 def _part(folder: Path) -> Part:

@@ -118,3 +118,37 @@ def test_moving_a_batch_changes_no_number(episodes):
     assert equal(data.transfer_batch_to_device(batch, torch.device("cpu"), 0), batch)
     (only,) = data.val_dataloader()
     assert equal(only, validation_batch(episodes, INDEX, 5, seed=0))
+
+
+def several_tasks(episodes: Episodes) -> Episodes:
+    """Three tasks in four datasets."""
+    (part,) = episodes._parts
+    return Episodes([part] * 4, tasks=["a", "b", "c", "b"])
+
+
+def test_every_task_has_an_equal_share_whatever_its_size(episodes):
+    several = several_tasks(episodes)
+    # Of 1,000 transitions each: 500 of task a, 20 of b in two datasets, 1 of c.
+    index = torch.cat([torch.arange(500), torch.arange(1000, 1010), torch.arange(2000, 2001), torch.arange(3000, 3010)])
+    batches = Batches(several, index, batch_size=300, num_levels=5, seed=0, first_step=lambda: 0)
+    drawn = torch.cat([batches._draw(step)[0] for step in range(50)])
+    assert torch.isin(drawn, index).all()
+    counts = torch.bincount(drawn, minlength=4000)
+    assert counts[:1000].sum() == counts[2000:3000].sum() == counts[1000:2000].sum() + counts[3000:].sum() == 5000
+    assert counts[index[500:510]].min() > 180 and counts[index[500:510]].max() < 330  # 250 expected; σ = 16
+    level = torch.cat([batches._draw(step)[1] for step in range(50)])
+    of_one = level[drawn == 2000]  # the task says nothing about the level
+    assert torch.bincount(of_one, minlength=5).min() > 900
+
+
+def test_many_batches_gathered_at_once_are_the_same_batches(episodes):
+    several = several_tasks(episodes)
+    at_once = list(islice(stream(several, first_step=lambda: 7), 9))
+    for step, batch in zip(range(7, 16), at_once, strict=True):
+        assert equal(batch, stream(several).batch(step))
+
+
+def test_the_batches_of_one_task_are_those_of_all_its_transitions(episodes):
+    generator = torch.Generator().manual_seed(5)
+    expected = torch.randint(len(INDEX), (32,), generator=generator)
+    assert torch.equal(stream(episodes).batch(5).transitions.obs, episodes.transitions(INDEX[expected]).obs)

@@ -119,3 +119,36 @@ def test_a_single_episode_trains() -> None:
 def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     with pytest.raises(UserError, match="between 0 and 1"):
         _split(10, fraction)
+
+
+def two_tasks() -> Episodes:
+    """The small one in two parts, with the large one between them."""
+    parts = [part([2, 3]), part([40, 50, 60], seed=1), part([5], seed=2)]
+    return Episodes(parts, tasks=["small", "large", "small"])
+
+
+def test_transitions_and_episodes_are_divided_by_task() -> None:
+    episodes = two_tasks()
+    index = torch.tensor([154, 0, 4, 5, 159, 100])
+    assert [found.tolist() for found in episodes.by_task(index)] == [[0, 4, 159], [154, 5, 100]]
+    assert [found.tolist() for found in episodes.episodes_by_task(torch.arange(6))] == [[0, 1, 5], [2, 3, 4]]
+    assert [found.tolist() for found in episodes.by_task(torch.tensor([7, 9]))] == [[7, 9]]
+    alone = Episodes([part([2]), part([3])])  # nobody said that they are of different tasks
+    assert [found.tolist() for found in alone.by_task(torch.arange(5))] == [[0, 1, 2, 3, 4]]
+
+
+def test_every_task_has_the_same_weight_in_the_moments() -> None:
+    episodes = two_tasks()
+    rows = [torch.cat([episodes.episode(i).obs.double() for i in ids]) for ids in ((0, 1, 5), (2, 3, 4))]
+    repeated = torch.cat([rows[0].repeat(15, 1), rows[1]])  # 10 and 150 rows
+    moments = episodes.moments(torch.arange(6))
+    torch.testing.assert_close(moments.obs_mean.double(), repeated.mean(0), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(moments.obs_std.double(), repeated.std(0, correction=0), rtol=1e-6, atol=1e-6)
+
+
+def test_every_task_is_split_for_itself() -> None:
+    episodes = Episodes([part([2] * 20), part([2] * 2, seed=1)], tasks=["many", "few"])
+    for seed in range(20):
+        train, validation = split_by_episode(episodes, 0.1, seed)
+        assert [len(found) for found in episodes.episodes_by_task(validation)] == [2, 1]
+        assert torch.equal(torch.cat([train, validation]).sort().values, torch.arange(22))

@@ -164,3 +164,15 @@ def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
         load(["test/none-v0"])
     with pytest.raises(UserError, match="no dataset was named"):
         load([])
+
+
+def test_tasks_whose_observations_have_other_bounds_mix(make: Any) -> None:
+    ids = [
+        make(f"test/{name}/expert-v0", [2, 3], observation_space=gym.spaces.Box(-1e3, high, (3,), np.float64))
+        for name, high in (("near", 1e4), ("far", 2e4))
+    ]
+    episodes = load(ids)
+    # No environment is named: what is in one namespace is one task.
+    assert [len(found) for found in episodes.by_task(torch.arange(episodes.num_transitions))] == [5, 5]
+    together = load([make("test/near/medium-v0", [4]), ids[0]])
+    assert len(together.by_task(torch.arange(together.num_transitions))) == 1
