@@ -20,6 +20,7 @@ from finetune import Agent
 from tests.finetune.toys import ENCODER, small_agent
 
 POLICIES = ["deterministic", "maximum_entropy"]
+GOLDEN = Path(__file__).parents[1] / "golden" / "agent-v1"
 
 
 @pytest.fixture
@@ -53,6 +54,33 @@ def test_what_is_loaded_is_what_was_saved(tmp_path, policy):
         loaded.save_pretrained(tmp_path / "again")
         for name in ("config.json", "model.safetensors"):
             assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_the_golden_agent_of_format_1_acts_alike_for_ever():
+    """Every release must load `tests/golden/agent-v1` and reproduce the outputs stored beside it.
+
+    The folder must never be written again: a new format gets a new folder. It was made, once, by:
+
+        torch.manual_seed(0)
+        encoder = DiffSR(3, 2, feature_dim=4, psi_hidden=(8,), nu_hidden=(8,), num_levels=4, num_frequencies=4)
+        agent = Agent(encoder.arguments, "test/Toy-v0", [-0.4, -2.0], [0.4, 3.0], actor_hidden=(8,),
+                      critic_frequencies=4)
+        for parameter in agent.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        agent.encoder.set_statistics(torch.tensor([1.0, -2.0, 30.0]), torch.tensor([0.5, 2.0, 10.0]),
+                                     torch.tensor(1.0), torch.tensor(3.0))
+        agent.reward_scale.fill_(3.0)
+        agent.save_pretrained(GOLDEN)
+        obs, action = torch.randn(4, 3) * agent.encoder.obs_std + agent.encoder.obs_mean, torch.rand(4, 2) * 2 - 1
+        with torch.no_grad():
+            save_file({"obs": obs, "action": action,
+                       "acts": torch.from_numpy(agent.predict(obs.numpy(), deterministic=True)[0]),
+                       "values": agent.value(obs, action).contiguous()}, GOLDEN / "outputs.safetensors")
+    """
+    agent, stored = diffsr_hub.from_pretrained(GOLDEN), load_file(GOLDEN / "outputs.safetensors")
+    acts = torch.from_numpy(agent.predict(stored["obs"].numpy(), deterministic=True)[0])
+    torch.testing.assert_close(acts, stored["acts"])
+    torch.testing.assert_close(agent.value(stored["obs"], stored["action"]).detach(), stored["values"])
 
 
 def test_psi_is_the_encoders_bit_for_bit(tmp_path, make_encoder):
