@@ -12,6 +12,8 @@ from diffsr_hub import pretrained
 from diffsr_hub.errors import UserError, plain
 
 MISSING = "{} has no {}: the card cannot be written without it"
+FEW = 3
+"""environments or datasets that a card names in a sentence each"""
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -70,6 +72,8 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         "report": _read(folder / names.DIAGNOSTICS),
         "transfer": _read(folder / names.TRANSFER) if (folder / names.TRANSFER).exists() else None,
         "environment": environment,
+        "few": FEW,
+        "behaviours": sorted({entry.get("algorithm_name") or "not recorded" for entry in dataset["datasets"]}),
         "metadata": ModelCardData(
             **_about_ours("representation-learning", "minari", plain(environment)),
             datasets=_remote(dataset["datasets"]),
@@ -149,9 +153,12 @@ def _remote(datasets: list[Facts]) -> list[str] | None:
 
 
 def _environment(datasets: list[Facts]) -> str:
-    """The environments' ids; where the data names none, the namespaces."""
+    """The environments' ids; where the data names none, the namespaces; of many only how many, and of what family."""
     found = {(entry.get("env_spec") or {}).get("id") or entry["namespace"] for entry in datasets}
-    return ", ".join(sorted(found))
+    if len(found) <= FEW:
+        return ", ".join(sorted(found))
+    families = sorted({name.partition("/")[0] for name in found if "/" in name})
+    return f"{len(found)} environments" + (f" of {', '.join(families)}" if families else "")
 
 
 def _config(folder: Path, kind: str) -> Facts:

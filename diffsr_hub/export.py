@@ -1,11 +1,13 @@
 """The encoder folder: weights, configuration, provenance, what the encoder knows, and a card, all or nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from diffsr_hub.card import write_card
+from diffsr_hub.card_facts import FEW
 from diffsr_hub.data import Episodes
 from diffsr_hub.diagnostics import diagnose, draw, residual_table
 from diffsr_hub.encoder import DiffSR
@@ -40,5 +42,10 @@ def export(
         model.save_pretrained(partial)
         write_json(partial / DATASET, made_of)
         write_json(partial / DIAGNOSTICS, report)
-        draw(report, partial / PICTURE, title=", ".join(entry["id"] for entry in made_of["datasets"]))
+        draw(report, partial / PICTURE, title=_title([entry["id"] for entry in made_of["datasets"]]))
         write_card(partial)
+
+
+def _title(ids: Sequence[str]) -> str:
+    """The datasets, or of many the first and how many more."""
+    return ", ".join(ids) if len(ids) <= FEW else f"{ids[0]} and {len(ids) - 1} more"

@@ -57,6 +57,9 @@ class PretrainConfig:
     """mlp: leaky-ReLU layers beside a linear path; residual: the authors' blocks (LayerNorm, linear, Mish)."""
     score: Literal["gradient", "matrix"] = "gradient"
     """gradient: the score as gradient of ν; matrix: a matrix-valued network ζ, as the authors did."""
+    smallest_std: float = 1e-3
+    """Smallest standard deviation by which an observation is divided, in its own units: one that hardly varies in the
+    data may vary a thousand times as much later. One that does not vary at all is divided by 1."""
     num_levels: int = 50
     """Number K of noise levels."""
     schedule: Literal["vp", "linear", "cosine"] = "vp"
@@ -95,7 +98,7 @@ class PretrainConfig:
         )
         for name in at_least_one:
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup_steps", "gradient_clip", "reward_coef", "seed"):
+        for name in ("warmup_steps", "gradient_clip", "reward_coef", "seed", "smallest_std"):
             _require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
         _require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
         for name in ("psi_hidden", "nu_hidden"):

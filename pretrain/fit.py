@@ -66,7 +66,8 @@ def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -
         num_frequencies=config.num_frequencies,
         predict_reward=config.reward_coef > 0,
     )
-    model.set_statistics(*episodes.moments(train_ids))
+    moments = episodes.moments(train_ids)
+    model.set_statistics(*moments._replace(obs_std=moments.obs_std.clamp(min=config.smallest_std)))
     return model
 
 

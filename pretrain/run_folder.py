@@ -16,7 +16,7 @@ from pretrain.config import PretrainConfig
 
 _FIXED = (
     *("seed", "validation_fraction", "feature_dim", "psi_hidden", "nu_hidden", "psi_network", "score"),
-    *("num_levels", "schedule", "num_frequencies"),
+    *("smallest_std", "num_levels", "schedule", "num_frequencies"),
 )
 """Settings that make the model and the split: a resumed run cannot change them."""
 

@@ -140,6 +140,23 @@ def test_it_tells_how_to_load(folder):
     assert 'DiffSR.from_pretrained("org/diffsr-hopper")' in (folder / "README.md").read_text(encoding="utf-8")
 
 
+def test_many_datasets_are_a_table(folder):
+    made_of = dataset()
+    (entry,) = made_of["datasets"]
+    tasks = [f"metaworld/task{i}-v3" for i in range(45)]
+    made_of["datasets"] = [
+        entry
+        | {"id": f"{task}/bundled-v0", "env_spec": {"id": task}, "algorithm_name": "Script", "total_steps": 25_000}
+        for task in tasks
+    ]
+    write_json(folder / "dataset.json", made_of)
+    write_card(folder)
+    text = (folder / "README.md").read_text()
+    assert "# Diffusion Spectral Representation of 45 environments of metaworld\n" in text
+    assert "45 datasets; every environment has an equal share of each batch. Behaviour: Script.\n" in text
+    assert all(f"| `{task}/bundled-v0` | 25,000 | 1,000 | `ffffffffffffffff` |\n" in text for task in tasks)
+
+
 def test_software_that_is_not_there_has_no_row_and_nothing_is_none(folder):
     text = card(folder)
     assert row(text, "torch") == ["`2.13.0`"]

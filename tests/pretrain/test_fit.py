@@ -118,6 +118,14 @@ def test_the_encoder_knows_the_statistics_of_the_training_episodes(finished, epi
     assert model.unexplained.min() > 0
 
 
+def test_what_hardly_varies_is_not_blown_up(episodes):
+    train = torch.arange(episodes.num_episodes)
+    model = fit.build_model(PretrainConfig(smallest_std=0.8), episodes, train)
+    expected = episodes.moments(train).obs_std
+    assert (expected < 0.8).any() and (expected > 0.8).any()
+    assert torch.equal(model.obs_std, expected.clamp(min=0.8))
+
+
 # Seeds
 
 
