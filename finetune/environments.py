@@ -9,9 +9,11 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation
 
+import diffsr_hub.meta_world.environment  # noqa: F401 (registers Meta-World's tasks)
 import finetune.tasks  # noqa: F401 (registers the new tasks)
 from diffsr_hub.env_check import flat_size
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.tasks import TASKS, is_meta_world, unknown_task
 from finetune.tasks import task
 
 
@@ -19,7 +21,7 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
     """An environment with flat observations.
 
     Args:
-        env_id: Gymnasium id.
+        env_id: Gymnasium id; of Meta-World metaworld/door-open-v3 and so on, with another goal in every episode.
         arguments: Of the environment, such as `render_mode`.
 
     Raises:
@@ -27,8 +29,12 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
             numbers, or its observations cannot be flattened.
     """
     task(env_id)
+    if is_meta_world(env_id) and env_id not in TASKS:
+        raise unknown_task(env_id)
     try:
         env = gym.make(env_id, **arguments)
+    except UserError:
+        raise
     except Exception as error:  # an environment's own constructor may raise anything
         raise UserError(f"cannot make the environment {env_id!r}: {' '.join(str(error).split())}") from error
     actions = env.action_space
@@ -41,6 +47,11 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
     if isinstance(env.observation_space, Box) and len(env.observation_space.shape) == 1:
         return env
     return FlattenObservation(env)
+
+
+def make_for_evaluation(env_id: str) -> gym.Env[Any, Any]:
+    """The same for measuring: Meta-World's tasks have their official goals, of which `reset(seed=k)` takes one."""
+    return make(env_id, goals="official") if is_meta_world(env_id) else make(env_id)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.errors import UserError
-from finetune.environments import check_finite, failures, make
+from finetune.environments import check_finite, failures, make_for_evaluation
 
 MAX_ENVIRONMENTS = 16
 """that run side by side, so that one forward pass acts in all of them"""
@@ -64,7 +64,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
 
     Args:
         policy: What acts.
-        env_id: A Gymnasium id, made with its defaults.
+        env_id: A Gymnasium id, made with its defaults; Meta-World's tasks with their official goals.
         episodes: How many.
         seed: Of the first episode; the next ones count on from it.
 
@@ -73,7 +73,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
     """
     if episodes < 1:
         raise UserError(f"episodes must be at least 1, got {episodes}")
-    envs = [make(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
+    envs = [make_for_evaluation(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
     try:
         parts = [
             _side_by_side(policy, envs, range(seed + first, seed + min(first + len(envs), episodes)))

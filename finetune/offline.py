@@ -7,6 +7,7 @@ import numpy as np
 
 from diffsr_hub.data import Episodes, load, resolve
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world import tasks as meta_world
 from diffsr_hub.transitions import Transitions
 from finetune.config import FinetuneConfig
 from finetune.n_step import n_step
@@ -14,7 +15,7 @@ from finetune.replay import Replay
 from finetune.tasks import TASKS, relabel
 
 COLLECTABLE = tuple(f"mujoco/{robot}" for robot in ("halfcheetah", "hopper", "invertedpendulum", "swimmer", "walker2d"))
-"""namespaces for which `diffsr collect` has policies"""
+"""namespaces for which `diffsr collect` has linear policies; for Meta-World's tasks it has scripted ones"""
 
 
 def load_offline(
@@ -39,7 +40,9 @@ def load_offline(
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
     except UserError as error:
-        known = [name for name in config.datasets if name.rstrip("/").removesuffix("/bundled-v0") in COLLECTABLE]
+        collectable = {*COLLECTABLE, *meta_world.TASKS, *meta_world.GROUPS}
+        bare = (name.rstrip("/").removesuffix("/bundled-v0") for name in config.datasets)
+        known = [name for name in bare if name in collectable and "diffsr collect" not in str(error)]
         raise UserError(f"{error}; to make one: diffsr collect {known[0]}" if known else str(error)) from error
     episodes = load(resolution.ids)
     if (episodes.obs_dim, episodes.action_dim) != (obs_dim, action_dim):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub.errors import UserError
-from finetune.environments import check_finite, failures, make
+from finetune.environments import check_finite, failures, make, make_for_evaluation
 from tests.finetune import toys
 
 
@@ -71,3 +71,33 @@ def test_the_toys_are_sound():
     toys.Faulty.fails()
     for name in ("OneStep", "LQR", "Faulty"):
         check_env(gym.make(f"test/{name}-v0").unwrapped, skip_render_check=True)
+
+
+def test_meta_worlds_tasks_go_by_their_names():
+    env = make("metaworld/reach-v3")
+    first, again = (env.reset(seed=seed)[0] for seed in (0, 0))
+    assert np.array_equal(first, again) and not np.array_equal(first[36:], env.reset(seed=50)[0][36:])
+    official = make_for_evaluation("metaworld/reach-v3")
+    goals = [official.reset(seed=seed)[0][36:] for seed in (0, 50, 1)]
+    assert np.array_equal(goals[0], goals[1]) and not np.array_equal(goals[0], goals[2])
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("metaworld/reach-v2", r"unknown Meta-World task .*did you mean metaworld/reach-v3\?"),
+        ("metaworld/ml10-test", "unknown Meta-World task or group 'metaworld/ml10-test'"),
+    ],
+)
+def test_what_is_no_task_of_meta_world_is_named(env_id, message):
+    with pytest.raises(UserError, match=message):
+        make(env_id)
+
+
+def test_meta_world_missing_is_said_as_it_is(monkeypatch):
+    def missing():
+        raise UserError("Meta-World is not installed: pip install 'diffsr-hub[metaworld]'")
+
+    monkeypatch.setattr("diffsr_hub.meta_world.environment.check_installation", missing)
+    with pytest.raises(UserError, match=r"^Meta-World is not installed"):
+        make("metaworld/reach-v3")

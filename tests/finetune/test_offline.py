@@ -119,6 +119,12 @@ def test_a_missing_dataset_that_can_be_collected_says_how(name):
     assert "\n" not in str(error.value)
 
 
+def test_a_missing_dataset_of_meta_world_says_how_too():
+    for name in ("metaworld/reach-v3", "metaworld/reach-v3/bundled-v0"):
+        with pytest.raises(UserError, match=r"no dataset fits.*; to make one: diffsr collect metaworld/reach-v3$"):
+            offline(name, "metaworld/reach-v3")
+
+
 @pytest.mark.parametrize("name", ["mujoco/hopper/expert-v0", "mine/own-v0"])
 def test_another_missing_dataset_is_only_missing(name):
     with pytest.raises(UserError, match="no dataset fits") as error:
