@@ -84,8 +84,10 @@ class MetaWorldEnv(gym.Env[NDArray[np.float64], NDArray[np.float32]]):
         return obs, float(reward), terminated, truncated, info
 
     def render(self) -> Any:
-        """A picture, as `render_mode` says."""
-        return self.robot.render()
+        """A picture, as `render_mode` says; the package's cameras in the corners hang upside down, these do not."""
+        picture = self.robot.render()
+        upside_down = isinstance(picture, np.ndarray) and (self.robot.camera_name or "").startswith("corner")
+        return np.rot90(picture, 2).copy() if upside_down else picture
 
     def close(self) -> None:
         """Release the renderer."""

@@ -99,6 +99,14 @@ def test_gymnasium_finds_nothing_wrong_with_it() -> None:
     assert gym.spec(PUSH).kwargs == {"task": PUSH}
 
 
+@pytest.mark.parametrize(("camera", "turned"), [("corner2", True), ("topview", False)])
+def test_the_cameras_in_the_corners_are_turned(camera: str, turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = MetaWorldEnv(DOOR, camera_name=camera)
+    picture = np.arange(18).reshape(2, 3, 3)
+    monkeypatch.setattr(env.robot, "render", lambda: picture, raising=False)
+    assert np.array_equal(env.render(), picture[::-1, ::-1] if turned else picture)
+
+
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(UserError, match=r"did you mean metaworld/door-open-v3\?"):
         MetaWorldEnv("metaworld/door-open-v2")
