@@ -9,7 +9,10 @@ import pytest
 from benchmarks.encoders import table
 from diffsr_hub.card import render
 from diffsr_hub.command import parse
+from finetune import comparison_table
+from finetune.comparison import compare
 from finetune.config import FinetuneConfig
+from finetune.recorded_runs import read_runs
 from pretrain import behaviour
 from pretrain.config import PretrainConfig
 
@@ -64,6 +67,11 @@ def test_no_page_has_a_hole(page: Path) -> None:
 
 def test_the_table_of_results_is_that_of_the_stored_diagnostics() -> None:
     assert table(("hopper", "halfcheetah", "walker2d")) in (ROOT / "docs" / "results.md").read_text()
+
+
+def test_the_table_of_the_transfer_study_is_that_of_its_raw_results() -> None:
+    study = compare(read_runs([ROOT / "docs" / "results" / "transfer"]))
+    assert comparison_table.table(study) in (ROOT / "docs" / "transfer.md").read_text()
 
 
 def test_the_table_of_policies_is_that_of_their_records() -> None:
