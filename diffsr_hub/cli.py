@@ -8,7 +8,7 @@ from diffsr_hub import __version__
 from diffsr_hub.errors import UserError, exit_codes, unknown
 
 VERBS = {
-    "collect": ("pretrain.collect:main", "roll out a robot's bundled policies into a Minari dataset"),
+    "collect": ("pretrain.collect:main", "play bundled behaviour into Minari datasets"),
     "pretrain": ("pretrain.fit:main", "train an encoder on Minari datasets"),
     "finetune": ("finetune.train:main", "learn online on top of an encoder"),
     "evaluate": ("finetune.evaluate_verb:main", "run episodes with a finished agent"),

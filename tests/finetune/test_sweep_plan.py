@@ -162,6 +162,13 @@ def test_no_file_of_arms_is_one_line(tmp_path: Path) -> None:
         read_arms(tmp_path / "arms.yaml")
 
 
+def test_data_of_the_task_goes_by_the_name_of_its_environment(tmp_path: Path) -> None:
+    arms = {"demonstrations": {"offline_dataset": "{env}/bundled-v0"}}
+    (run,) = plan(["metaworld/reach-v3"], arms, [0], tmp_path, {})
+    assert run.settings["offline_dataset"] == "metaworld/reach-v3/bundled-v0"
+    assert run.folder == tmp_path / "metaworld-reach-v3/demonstrations/seed-0"
+
+
 def test_robots_and_slugs() -> None:
     assert [robot(env) for env in ("Hopper-v5", "diffsr/HalfCheetah-backward-v0", "Walker2d-v5")] == [
         "hopper",
