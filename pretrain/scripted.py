@@ -29,7 +29,6 @@ DETOURS = 5
 """mean number of restarts in an episode, in all cells but the flawless one"""
 SHORTEST_DETOUR, LONGEST_DETOUR = 10, 40
 """steps"""
-_CHUNK = 5  # episodes that a process takes at a time
 
 
 class Job(NamedTuple):
@@ -129,7 +128,7 @@ def detours(rng: np.random.Generator) -> NDArray[np.float64]:
 @contextmanager
 def _players(processes: int, jobs: Sequence[Job]) -> Iterator[Iterator[Played]]:
     """The episodes of all jobs, in their order, as they are played."""
-    processes = min(processes, -(-len(jobs) // _CHUNK))
+    processes = min(processes, len(jobs))
     if processes <= 1:
         yield map(play_episode, jobs)
         return
@@ -138,7 +137,7 @@ def _players(processes: int, jobs: Sequence[Job]) -> Iterator[Iterator[Played]]:
     context.set_forkserver_preload(["pretrain.scripted", "metaworld"])
     pool = ProcessPoolExecutor(processes, context, initializer=_ignore_interrupts)
     try:
-        yield pool.map(play_episode, jobs, chunksize=_CHUNK)
+        yield pool.map(play_episode, jobs)  # one at a time, so that an interruption waits for no more
     finally:
         pool.shutdown(cancel_futures=True)
 
