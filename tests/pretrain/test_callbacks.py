@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -24,15 +25,17 @@ def place(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@contextmanager
 def little_space() -> Iterator[None]:
-    """No file may grow beyond 20 kB, as on a disk that is full."""
+    """No file may grow beyond 20 kB, as on a disk that is full; also not the one that pytest's own output goes to."""
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def holds(path: Path, expected: dict[str, Any]) -> bool:
@@ -45,9 +48,8 @@ def test_a_checkpoint_replaces_the_old_one(place):
     assert holds(place, NEW)
 
 
-@pytest.mark.usefixtures("little_space")
 def test_a_full_disk_leaves_the_old_checkpoint_and_nothing_half(place):
-    with pytest.raises(OSError) as error:
+    with pytest.raises(OSError) as error, little_space():
         AtomicCheckpointIO().save_checkpoint(NEW, place)
     assert error.value.errno == errno.EFBIG
     assert holds(place, OLD)
