@@ -6,7 +6,9 @@ in the same way, by a file that `execute` watches: signals do not reach other ma
 """
 
 import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -89,10 +91,13 @@ def on_ray(workers: int, folder: Path, options: Mapping[str, Any]) -> Iterator[L
         import ray
     except ModuleNotFoundError as error:
         raise _missing("ray") from error
+    before = signal.getsignal(signal.SIGTERM)
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False)
     else:
         ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)  # Ray takes it, and keeps it after its shutdown
     task = ray.remote(**{"num_cpus": 1, "max_retries": 0, **options})(execute)
     try:
         yield lambda program: int(ray.get(task.remote(program)))
