@@ -1,5 +1,6 @@
 """Carry out planned runs, several at a time; what dies is reported and resumed, and stops nothing else."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -30,14 +31,30 @@ def carry_out(
     Raises:
         KeyboardInterrupt: Ctrl-C, after all programs have saved themselves and ended.
     """
+    turn, busy = threading.Condition(), set[str]()
+
+    def see_through(run: PlannedRun) -> None:
+        with turn:
+            if stop.exists():
+                return
+            busy.add(run.name)
+        try:
+            _see_through(run, launch, retries, stop, report)
+        finally:
+            with turn:
+                busy.remove(run.name)
+                turn.notify_all()
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            jobs = [pool.submit(_see_through, run, launch, retries, stop, report) for run in runs]
+            jobs = [pool.submit(see_through, run) for run in runs]
             for job in as_completed(jobs):
                 job.result()
         except BaseException:
             stop.touch()
             pool.shutdown(wait=False, cancel_futures=True)
+            with turn:  # a pool that Ctrl-C meets while it starts a thread forgets to wait for that thread
+                turn.wait_for(lambda: not busy)
             raise
 
 

@@ -1,5 +1,6 @@
 """Laws of a sweep: nothing runs twice, what dies is resumed and stops nothing else, a stop stops everything."""
 
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,30 @@ def test_no_more_than_the_workers_run_at_a_time(runs: list[PlannedRun], tmp_path
 
     carry_out(runs, meet, workers=2, retries=0, stop=tmp_path / "stop", report=trainings.report)
     assert trainings.final() == dict.fromkeys(range(4), "done")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_asks_for_a_stop_waits_and_starts_nothing_more(
+    runs: list[PlannedRun], tmp_path: Path, workers: int
+) -> None:
+    trainings, stop = Trainings(runs, {}), tmp_path / "stop"
+
+    def interrupted(program: Program) -> int:
+        with trainings.lock:
+            trainings.started.append(0)
+            if len(trainings.started) == 1:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # where a terminal's goes
+        _wait_until(stop.exists)
+        return 130
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(runs, interrupted, workers=workers, retries=3, stop=stop, report=trainings.report)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(trainings.started) <= workers
+    assert set(trainings.final().values()) == {"stopped"}
 
 
 def test_the_last_line_of_a_log(tmp_path: Path) -> None:
