@@ -9,7 +9,7 @@ from diffsr_hub.data import remote
 from diffsr_hub.data.ids import BUNDLED, missing_tiers, parse, select
 from diffsr_hub.data.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS
+from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS, is_known
 
 _NEARBY = 12  # ids in an error message
 
@@ -149,6 +149,8 @@ class _Search:
         try:
             identifiers = list(self._collect(namespace or ""))
         except UserError as error:
+            if is_known(namespace or ""):
+                raise UserError(self._nothing_fits(word, f"none can be collected: {error}")) from error
             self._say(str(error))
             return []
         self._say(
@@ -157,7 +159,7 @@ class _Search:
         )
         return identifiers
 
-    def _nothing_fits(self, word: str) -> str:
+    def _nothing_fits(self, word: str, *why: str) -> str:
         wish = f"{word!r} with tiers {', '.join(self._tiers)}" if self._tiers else repr(word)
         folder = datasets_root() / word / "data"
         broken = f" ({folder} is incomplete, or of a version that this Minari cannot read)" if folder.exists() else ""
@@ -166,6 +168,7 @@ class _Search:
         remotely = f"at {remote.remote_name()}: {_nearby(word, there)}"
         lines = [
             f"no dataset fits {wish}{broken}",
+            *why,
             f"on this machine, in {datasets_root()}: {_nearby(word, self._local)}",
             remotely if self._remote_answers else f"{remote.remote_name()} was not asked",
             *_guess(word, {*self._local, *there}),

@@ -63,6 +63,11 @@ def members(word: str) -> tuple[str, ...]:
     return (word,)
 
 
+def is_known(word: str) -> bool:
+    """Whether a word names tasks, as `members` would find."""
+    return word in TASKS or word in GROUPS
+
+
 def unknown_task(word: str) -> UserError:
     """The error for a word that is no task, with what it may have meant."""
     return unknown("Meta-World task or group", word, (*TASKS, *GROUPS))

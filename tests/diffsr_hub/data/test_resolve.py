@@ -257,3 +257,15 @@ def test_an_unknown_task_names_the_nearest() -> None:
         ids("metaworld/door-opn-v3", collect=collect)
     with pytest.raises(UserError, match=r"did you mean metaworld/ml10-train\?"):
         ids("metaworld/ml10-trian", collect=collect)
+
+
+@pytest.mark.parametrize("word", ["metaworld/door-open-v3", "metaworld/door-open-v3/bundled-v0", "metaworld/ml10-test"])
+def test_why_a_task_cannot_be_collected_is_in_the_error(word: str) -> None:
+    def missing(name: str) -> list[str]:
+        raise UserError("Meta-World is not installed: pip install 'diffsr-hub[metaworld]'")
+
+    with pytest.raises(UserError) as caught:
+        ids(word, collect=missing)
+    line = str(caught.value)
+    assert line.startswith(f"no dataset fits '{word}'; none can be collected: Meta-World is not installed: pip ")
+    assert "\n" not in line

@@ -3,7 +3,7 @@ from metaworld import env_dict
 from metaworld.policies import ENV_POLICY_MAP
 
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, TASKS, is_meta_world, members
+from diffsr_hub.meta_world.tasks import GROUPS, TASKS, is_known, is_meta_world, members
 
 OFFICIAL = {
     "metaworld/ml10-train": env_dict.ML10_V3["train"],
@@ -27,6 +27,8 @@ def test_a_group_is_its_tasks_and_a_task_itself() -> None:
     assert len(members("metaworld/ml45-train")) == 45
     assert members("metaworld/door-open-v3") == ("metaworld/door-open-v3",)
     assert is_meta_world("metaworld/nothing") and not is_meta_world("mujoco/hopper")
+    words = ("metaworld/ml10-test", "metaworld/door-open-v3", "metaworld/door-open", "mujoco/hopper")
+    assert [is_known(word) for word in words] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
