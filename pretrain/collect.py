@@ -196,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="diffsr collect",
         description="Play what comes with the project into the Minari dataset NAME/bundled-v0. NAME: "
         f"{', '.join(robots.namespaces())}, a task such as metaworld/door-open-v3, or a group: "
-        f"{', '.join(meta_world.GROUPS)}.",
+        f"{', '.join(meta_world.GROUPS)}, or one of these without a task: metaworld/mt50-without-door-open-v3.",
         allow_abbrev=False,
     )
     parser.add_function_arguments(collect, as_group=False, as_positional=True, skip={"overwrite", "say"})

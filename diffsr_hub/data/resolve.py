@@ -9,7 +9,7 @@ from diffsr_hub.data import remote
 from diffsr_hub.data.ids import BUNDLED, missing_tiers, parse, select
 from diffsr_hub.data.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS, is_known
+from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS, is_group, is_known, members
 
 _NEARBY = 12  # ids in an error message
 
@@ -40,7 +40,7 @@ def resolve(
     Args:
         datasets: each an exact id (`mujoco/hopper/medium-v0`), an id without version (its highest usable one) or a
             namespace (`mujoco/hopper`: the newest version of every dataset directly under it), or a group of
-            namespaces (`metaworld/ml10-train`).
+            namespaces (`metaworld/ml10-train`, `metaworld/mt50-without-door-open-v3`).
         tiers: which datasets of a namespace, by name, such as `("medium", "expert")`; empty for all.
         download: whether to ask Minari's remote; `HF_HUB_OFFLINE=1` forbids it too.
         collect: makes the embedded default of a namespace, or those of a group, and returns their ids; raises
@@ -70,7 +70,7 @@ class _Search:
 
     def find(self, word: str) -> list[str]:
         """Exact ids for one word, all on this machine afterwards."""
-        if word in GROUPS:
+        if is_group(word):
             return self._find_group(word)
         found = self._found(word, self._local)
         if not found and self._may_ask():
@@ -88,7 +88,7 @@ class _Search:
 
     def _find_group(self, group: str) -> list[str]:
         """Exact ids for the namespaces of a group: all collected here if there are none, none if there are some."""
-        namespaces = GROUPS[group]
+        namespaces = members(group)
         found = {name: self._found(name, self._local) for name in namespaces}
         if not all(found.values()) and self._may_ask():
             there = self._ask(f"{NAMESPACE}/")
@@ -140,7 +140,7 @@ class _Search:
         """The embedded default, where the word leaves room for it: it never stands in for a dataset named exactly."""
         wanted = parse(word)
         named = wanted.name == BUNDLED and wanted.version in (None, 0)
-        exact = wanted.version is not None and not named and word not in TASKS  # whose names end in a version
+        exact = wanted.version is not None and not named and not is_known(word)  # names of tasks end in a version
         if self._collect is None or exact:
             return []
         if self._tiers and not named and set(self._tiers) != {BUNDLED}:

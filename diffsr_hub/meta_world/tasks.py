@@ -32,6 +32,10 @@ _MT10 = _names("""
     window-open
 """)
 
+_PAPER8 = _names("""
+    bin-picking box-close button-press door-open drawer-close hammer stick-push sweep
+""")
+
 TASKS = tuple(sorted(_ML45_TRAIN + _ML45_TEST))
 """all 50, such as metaworld/door-open-v3: the id of an environment, and the namespace of its datasets"""
 GROUPS = {
@@ -41,8 +45,10 @@ GROUPS = {
     f"{NAMESPACE}/ml45-test": _ML45_TEST,
     f"{NAMESPACE}/mt10": _MT10,
     f"{NAMESPACE}/mt50": TASKS,
+    f"{NAMESPACE}/paper8": _PAPER8,
 }
-"""what a name stands for in place of a task"""
+"""what a name stands for in place of a task; paper8 is ours: those of Diff-SR's paper"""
+_WITHOUT = "-without-"
 
 
 def is_meta_world(word: str) -> bool:
@@ -50,14 +56,21 @@ def is_meta_world(word: str) -> bool:
     return word.startswith(f"{NAMESPACE}/")
 
 
+def is_group(word: str) -> bool:
+    """Whether a word is meant for a group, or for one without a task, be there such a one or not."""
+    return word in GROUPS or (is_meta_world(word) and _WITHOUT in word)
+
+
 def members(word: str) -> tuple[str, ...]:
-    """The tasks that a word names: of a group all, sorted, or the task itself.
+    """The tasks that a word names: of a group all, sorted, or all but one, or the task itself.
 
     Raises:
-        UserError: It is neither.
+        UserError: It is none of these.
     """
     if word in GROUPS:
         return GROUPS[word]
+    if is_group(word):
+        return _all_but_one(word)
     if word not in TASKS:
         raise unknown_task(word)
     return (word,)
@@ -65,9 +78,25 @@ def members(word: str) -> tuple[str, ...]:
 
 def is_known(word: str) -> bool:
     """Whether a word names tasks, as `members` would find."""
-    return word in TASKS or word in GROUPS
+    try:
+        return bool(members(word))
+    except UserError:
+        return False
 
 
 def unknown_task(word: str) -> UserError:
     """The error for a word that is no task, with what it may have meant."""
     return unknown("Meta-World task or group", word, (*TASKS, *GROUPS))
+
+
+def _all_but_one(word: str) -> tuple[str, ...]:
+    """Of `metaworld/mt50-without-door-open-v3`."""
+    group, _, name = word.partition(_WITHOUT)
+    task = f"{NAMESPACE}/{name}"
+    if group not in GROUPS:
+        raise unknown("Meta-World group", group, GROUPS)
+    if task not in TASKS:
+        raise unknown("Meta-World task", task, TASKS)
+    if task not in GROUPS[group]:
+        raise UserError(f"{word!r}: {group} does not have {task}: write {group}")
+    return tuple(member for member in GROUPS[group] if member != task)

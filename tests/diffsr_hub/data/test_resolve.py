@@ -8,7 +8,7 @@ import pytest
 
 from diffsr_hub.data import Resolution, remote, resolve
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, TASKS
+from diffsr_hub.meta_world.tasks import GROUPS, TASKS, members
 
 LOCAL = [
     "mujoco/hopper/medium-v0",
@@ -232,6 +232,20 @@ def test_a_group_is_the_datasets_of_its_tasks(local: Callable[..., None]) -> Non
     assert ids("metaworld/ml10-test") == expected
     local("metaworld/lever-pull-v3/expert-v0")  # somebody's own is preferred, as everywhere
     assert "metaworld/lever-pull-v3/expert-v0" in ids("metaworld/ml10-test")
+
+
+def test_a_group_may_leave_one_of_its_tasks_out(local: Callable[..., None]) -> None:
+    def play(name: str) -> list[str]:
+        return [f"{task}/bundled-v0" for task in members(name)]
+
+    word = "metaworld/ml10-test-without-lever-pull-v3"
+    expected = [f"{task}/bundled-v0" for task in GROUPS["metaworld/ml10-test"] if "lever-pull" not in task]
+    assert ids(word, collect=play) == expected
+    for identifier in expected:
+        local(identifier)
+    assert ids(word) == expected
+    with pytest.raises(UserError, match=r"^unknown Meta-World task .*did you mean metaworld/lever-pull-v3\?"):
+        ids("metaworld/ml10-test-without-lever-pul-v3")
 
 
 def test_what_a_group_lacks_is_listed_and_not_collected_unasked(local: Callable[..., None]) -> None:
