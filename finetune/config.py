@@ -143,6 +143,11 @@ class FinetuneConfig(AlgorithmConfig):
         data = ("-offline" if self.datasets else "") + ("-warm" if self.warm_start else "")
         return self.arm or encoder + data
 
+    @property
+    def run_name(self) -> str:
+        """Such as `Hopper-v5-frozen-0`."""
+        return f"{self.env.rpartition('/')[2]}-{self.label}-{self.seed}"
+
 
 def _require(condition: bool, message: str) -> None:
     if not condition:

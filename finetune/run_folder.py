@@ -1,15 +1,15 @@
 """`runs/NAME/`: where an online run keeps its settings, its logs, its state and its agent."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from diffsr_hub.command import dump, parse
+from diffsr_hub.command import dump
 from diffsr_hub.errors import UserError
+from diffsr_hub.run_folder import AnyRunFolder
 from finetune.config import FinetuneConfig
 
 _FREE = (
@@ -19,16 +19,11 @@ _FREE = (
 """Settings that a resumed run may change; with others it would be another run."""
 
 
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(AnyRunFolder[FinetuneConfig]):
     """The files of one run."""
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        """The resolved settings; `--config` reads them."""
-        return self.path / "config.yaml"
+    verb = "finetune"
+    config_type = FinetuneConfig
 
     @property
     def checkpoint(self) -> Path:
@@ -75,11 +70,6 @@ class RunFolder:
         """What is left in the end, to be loaded and published."""
         return self.path / "agent"
 
-    @classmethod
-    def of(cls, config: FinetuneConfig) -> "RunFolder":
-        """Where a run goes; nothing is written yet."""
-        return cls(config.resume or config.run_dir or _free_name(config))
-
     def check(self, config: FinetuneConfig) -> None:
         """Refuse early what `in_use` would refuse; nothing is written yet.
 
@@ -87,7 +77,8 @@ class RunFolder:
             UserError: It exists, or was started with other settings.
         """
         if config.resume:
-            self._check_same_run(config)
+            fixed = [name for name in vars(config) if name not in _FREE]
+            self._check_same(fixed, self.stored_config(), config)
         elif self.path.exists():
             raise self._exists()
 
@@ -99,44 +90,11 @@ class RunFolder:
             UserError: It exists, is in use, cannot be written, or was started with other settings.
         """
         self.check(config)
-        try:
+        with self._explained():
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
-        except FileExistsError as error:
-            raise self._exists() from error
-        except OSError as error:
-            raise UserError(f"cannot write the run folder {self.path}: {error.strerror}") from error
         try:
             with FileLock(self.path / ".lock", timeout=0):
                 dump(replace(config, resume=None), self.config)
                 yield
         except Timeout as error:
             raise UserError(f"{self.path} is in use by another process; wait for it, or start a new run") from error
-
-    def stored_config(self, flags: Sequence[str] = ()) -> FinetuneConfig:
-        """The settings that the run was started with, overridden by command-line flags.
-
-        Raises:
-            UserError: This is not a run folder, or a flag is wrong.
-        """
-        if not self.config.is_file():
-            raise UserError(f"{self.path} is not a run folder: it has no {self.config.name}")
-        return parse(FinetuneConfig, ["--config", str(self.config), *flags], prog="diffsr finetune", description="")
-
-    def _exists(self) -> UserError:
-        return UserError(f"{self.path} exists already: choose another --run_dir, or go on with --resume {self.path}")
-
-    def _check_same_run(self, config: FinetuneConfig) -> None:
-        before = self.stored_config()
-        for name, value in vars(config).items():
-            if name not in _FREE and getattr(before, name) != value:
-                raise UserError(
-                    f"{self.path} was started with {name}={getattr(before, name)}, not {value}: "
-                    "start a new run for that"
-                )
-
-
-def _free_name(config: FinetuneConfig) -> Path:
-    """`runs/Hopper-v5-frozen-0`, with a number behind it if that is taken."""
-    name = f"{config.env.rpartition('/')[2]}-{config.label}-{config.seed}"
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in (Path("runs") / name for name in names) if not path.exists())

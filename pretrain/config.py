@@ -122,6 +122,11 @@ class PretrainConfig:
         return _split(self.dataset)
 
     @property
+    def run_name(self) -> str:
+        """Such as `hopper`."""
+        return self.datasets[0].removeprefix("mujoco/").replace("/", "-")
+
+    @property
     def tier_names(self) -> tuple[str, ...]:
         """The names in `tiers`."""
         return _split(self.tiers)

@@ -1,17 +1,17 @@
 """`runs/NAME/`: where a run keeps its settings, logs, checkpoints and its encoder."""
 
-import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from diffsr_hub.command import dump, parse
+from diffsr_hub.command import dump
 from diffsr_hub.errors import UserError
 from diffsr_hub.pretrained import write_json
+from diffsr_hub.run_folder import AnyRunFolder
 from pretrain.config import PretrainConfig
 
 _FIXED = (
@@ -21,21 +21,21 @@ _FIXED = (
 """Settings that make the model and the split: a resumed run cannot change them."""
 
 
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(AnyRunFolder[PretrainConfig]):
     """The files of one run."""
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        """The resolved settings; `--config` reads them."""
-        return self.path / "config.yaml"
+    verb = "pretrain"
+    config_type = PretrainConfig
 
     @property
     def dataset(self) -> Path:
         """Provenance of the data, to be sure that a resumed run sees the same."""
         return self.path / "dataset.json"
+
+    @property
+    def first_files(self) -> tuple[Path, ...]:
+        """Settings and data."""
+        return self.config, self.dataset
 
     @property
     def logs(self) -> Path:
@@ -57,11 +57,6 @@ class RunFolder:
         """What is left in the end, to be loaded and published."""
         return self.path / "encoder"
 
-    @classmethod
-    def of(cls, config: PretrainConfig) -> "RunFolder":
-        """Where a run goes; nothing is written yet."""
-        return cls(config.resume or config.run_dir or _free_name(config.datasets[0]))
-
     def prepare(self, config: PretrainConfig, provenance: Sequence[dict[str, Any]]) -> None:
         """Write down the settings and the data of a run, or check those of a resumed one.
 
@@ -74,16 +69,6 @@ class RunFolder:
             self._check_same_model(config)
         self._write(config, hashes)
 
-    def stored_config(self, flags: Sequence[str] = ()) -> PretrainConfig:
-        """The settings that the run was started with, overridden by command-line flags.
-
-        Raises:
-            UserError: This is not a run folder, or a flag is wrong.
-        """
-        if not (self.config.is_file() and self.dataset.is_file()):
-            raise UserError(f"{self.path} is not a run folder: it has no {self.config.name} and {self.dataset.name}")
-        return parse(PretrainConfig, ["--config", str(self.config), *flags], prog="diffsr pretrain", description="")
-
     def _check_same_data(self, hashes: dict[str, str]) -> None:
         before = json.loads(self.dataset.read_text())
         if before != hashes:
@@ -94,29 +79,13 @@ class RunFolder:
 
     def _check_same_model(self, config: PretrainConfig) -> None:
         before = self.stored_config()
-        for name in _FIXED:
-            old, new = getattr(before, name), getattr(config, name)
-            if old != new:
-                raise UserError(f"{self.path} was started with {name}={old}, not {new}: start a new run for that")
+        self._check_same(_FIXED, before, config)
         if (before.reward_coef > 0) != (config.reward_coef > 0):
             raise UserError(f"{self.path} was started with reward_coef={before.reward_coef}: start a new run for that")
 
     @rank_zero_only
     def _write(self, config: PretrainConfig, hashes: dict[str, str]) -> None:
-        try:
+        with self._explained():
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
             dump(replace(config, resume=None), self.config)
             write_json(self.dataset, hashes)
-        except FileExistsError as error:
-            raise UserError(
-                f"{self.path} exists already: choose another --run_dir, or go on with --resume {self.path}"
-            ) from error
-        except OSError as error:
-            raise UserError(f"cannot write the run folder {self.path}: {error.strerror}") from error
-
-
-def _free_name(dataset: str) -> Path:
-    """`runs/hopper`, or `runs/hopper-2` and so on if that is taken."""
-    name = dataset.removeprefix("mujoco/").replace("/", "-")
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in (Path("runs") / name for name in names) if not path.exists())

@@ -1,0 +1,73 @@
+"""Laws of what the run folders of both stages share, on a stage that knows one setting."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from diffsr_hub.command import dump
+from diffsr_hub.errors import UserError
+from diffsr_hub.run_folder import AnyRunFolder, free_path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a toy."""
+
+    size: int = 1
+    """How large."""
+    run_dir: Path | None = None
+    """Where to."""
+    resume: Path | None = None
+    """What to go on with."""
+
+    @property
+    def run_name(self) -> str:
+        return f"toy-{self.size}"
+
+
+class ToyFolder(AnyRunFolder[Settings]):
+    verb = "toy"
+    config_type = Settings
+
+
+class ToyFolderWithNotes(ToyFolder):
+    @property
+    def first_files(self) -> tuple[Path, ...]:
+        return self.config, self.path / "notes.txt"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def stored(**settings: int) -> ToyFolder:
+    Path("x").mkdir()
+    folder = ToyFolder(Path("x"))
+    dump(Settings(**settings), folder.config)
+    return folder
+
+
+def test_what_is_taken_gets_a_number():
+    paths = []
+    for _ in range(3):
+        paths.append(free_path(Path("a", "v1.5")))
+        paths[-1].mkdir(parents=True)
+    assert paths == [Path("a", name) for name in ("v1.5", "v1.5-2", "v1.5-3")]
+
+
+def test_a_folder_is_the_resumed_one_or_the_given_one_or_named_after_the_settings():
+    given, resumed = Path("given"), Path("resumed")
+    assert ToyFolder.of(Settings(run_dir=given, resume=resumed)).path == resumed
+    assert ToyFolder.of(Settings(run_dir=given)).path == given
+    assert ToyFolder.of(Settings(size=3)).path == Path("runs/toy-3")
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_without_its_first_files_is_none_of_a_run():
+    assert stored(size=3).stored_config() == Settings(size=3)
+    with pytest.raises(UserError, match=r"^y is not a run folder: it has no config\.yaml$"):
+        ToyFolder(Path("y")).stored_config()
+    with pytest.raises(UserError, match=r"^x is not a run folder: it has no config\.yaml and notes\.txt$"):
+        ToyFolderWithNotes(Path("x")).stored_config()
