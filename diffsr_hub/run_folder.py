@@ -1,6 +1,7 @@
 """`runs/NAME/`, as far as both stages mean the same by it: how it is found, its settings, and what it refuses."""
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,26 @@ class AnyRunFolder(Generic[Config]):
         """Where a run goes; nothing is written yet."""
         return cls(config.resume or config.run_dir or free_path(Path("runs", config.run_name)))
 
+    @classmethod
+    def read_config(cls, argv: Sequence[str] | None, description: str) -> Config:
+        """The run's settings; those of a resumed run come from its own folder, flags override them.
+
+        Args:
+            argv: Arguments; `None` takes those of the process.
+            description: First lines of the help.
+
+        Raises:
+            UserError: A flag is wrong, or names a folder to go on in that is none of a run.
+            SystemExit: After `--help` and `--print_config`.
+        """
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        config = cls._parse(arguments, description)
+        if config.resume is None:
+            return config
+        if config.run_dir is not None:
+            raise UserError(f"--resume goes on in {config.resume}; --run_dir is for a new run: give one of them")
+        return cls(config.resume).stored_config(arguments)
+
     def stored_config(self, flags: Sequence[str] = ()) -> Config:
         """The settings that the run was started with, overridden by command-line flags.
 
@@ -62,8 +83,11 @@ class AnyRunFolder(Generic[Config]):
         if not all(file.is_file() for file in self.first_files):
             names = " and ".join(file.name for file in self.first_files)
             raise UserError(f"{self.path} is not a run folder: it has no {names}")
-        arguments = ["--config", str(self.config), *flags]
-        return parse(self.config_type, arguments, prog=f"diffsr {self.verb}", description="")
+        return self._parse(["--config", str(self.config), *flags])
+
+    @classmethod
+    def _parse(cls, arguments: Sequence[str], description: str = "") -> Config:
+        return parse(cls.config_type, arguments, prog=f"diffsr {cls.verb}", description=description)
 
     def _check_same(self, names: Iterable[str], before: Config, now: Config) -> None:
         """Refuse to go on where one of the named settings has changed."""

@@ -14,7 +14,6 @@ if not __package__:
 
 import torch
 
-from diffsr_hub.command import parse
 from diffsr_hub.errors import UserError, exit_codes
 from finetune.config import FinetuneConfig
 from finetune.export import export
@@ -25,17 +24,6 @@ from finetune.video import record
 
 DESCRIPTION = """Learn online on top of a pretrained encoder, or from scratch (Algorithm 2 of arXiv 2406.16121).
 Leaves runs/NAME/agent, a folder that Agent.from_pretrained loads and that can be shared as it is."""
-
-
-def read_config(argv: Sequence[str] | None) -> FinetuneConfig:
-    """The run's settings; those of a resumed run come from its own folder, flags override them."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    config = parse(FinetuneConfig, arguments, prog="diffsr finetune", description=DESCRIPTION)
-    if config.resume is None:
-        return config
-    if config.run_dir is not None:
-        raise UserError(f"--resume goes on in {config.resume}; --run_dir is for a new run: give one of them")
-    return RunFolder(config.resume).stored_config(arguments)
 
 
 def run(config: FinetuneConfig) -> Path:
@@ -72,7 +60,7 @@ def _leave(training: Training, made_of: dict[str, Any]) -> None:
 @exit_codes()
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    run(read_config(argv))
+    run(RunFolder.read_config(argv, DESCRIPTION))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from diffsr_hub.command import parse
 from diffsr_hub.data import Episodes, load, resolve, split_by_episode
 from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError, exit_codes
@@ -38,17 +37,6 @@ from pretrain.run_folder import RunFolder
 
 DESCRIPTION = """Learn a Diffusion Spectral Representation from a Minari dataset (Algorithm 1 of arXiv 2406.16121).
 Leaves runs/NAME/encoder, a folder that DiffSR.from_pretrained loads and that can be shared as it is."""
-
-
-def read_config(argv: Sequence[str] | None) -> PretrainConfig:
-    """The run's settings; those of a resumed run come from its own folder, flags override them."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    config = parse(PretrainConfig, arguments, prog="diffsr pretrain", description=DESCRIPTION)
-    if config.resume is None:
-        return config
-    if config.run_dir is not None:
-        raise UserError(f"--resume goes on in {config.resume}; --run_dir is for a new run: give one of them")
-    return RunFolder(config.resume).stored_config(arguments)
 
 
 def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -> DiffSR:
@@ -203,7 +191,7 @@ def quieten_lightning() -> None:
 @exit_codes()
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    run(read_config(argv))
+    run(RunFolder.read_config(argv, DESCRIPTION))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,26 @@ def test_a_folder_is_the_resumed_one_or_the_given_one_or_named_after_the_setting
     assert list(Path().iterdir()) == []
 
 
+def test_a_resumed_run_has_its_own_settings_and_flags_override_them():
+    stored(size=3)
+    assert ToyFolder.read_config(["--size", "4"], "").size == 4
+    assert ToyFolder.read_config(["--resume", "x"], "") == Settings(size=3, resume=Path("x"))
+    assert ToyFolder.read_config(["--resume", "x", "--size", "4"], "") == Settings(size=4, resume=Path("x"))
+
+
+def test_a_resumed_run_has_its_folder_already():
+    stored()
+    with pytest.raises(UserError, match="--resume goes on in x; --run_dir is for a new run: give one of them"):
+        ToyFolder.read_config(["--resume", "x", "--run_dir", "y"], "")
+
+
+def test_the_help_is_that_of_the_verb(capsys):
+    with pytest.raises(SystemExit):
+        ToyFolder.read_config(["--help"], "Plays.")
+    said = capsys.readouterr().out
+    assert "usage: diffsr toy" in said and "Plays." in said and "How large." in said
+
+
 def test_a_folder_without_its_first_files_is_none_of_a_run():
     assert stored(size=3).stored_config() == Settings(size=3)
     with pytest.raises(UserError, match=r"^y is not a run folder: it has no config\.yaml$"):
