@@ -1,7 +1,6 @@
 """Agents on the Hub: published, loaded, described and listed as encoders are, and refused where they mean harm."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,11 @@ from diffsr_hub.publish import publish
 from finetune import Agent
 from tests.hub.samples import AGENT_NAME, CLIENTS_OWN_WARNING, NAME
 from tests.hub.server import Hub
+from tests.refusal import refusal
 
 pytest_plugins = ["tests.hub.fixtures"]
 pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
 OBS = np.linspace(-1, 1, 12).reshape(4, 3)
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(UserError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message and "\x1b" not in message and len(message) < 1_000, message
-    return message
 
 
 # --- published, and back ---------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from diffsr_hub.inspect_repo import describe
 from diffsr_hub.publish import publish
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME
 from tests.hub.server import Hub
+from tests.refusal import refusal
 
 pytest_plugins = ["tests.hub.fixtures"]
 pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
@@ -30,14 +31,6 @@ fuzzed = settings(
     derandomize=CASES == 100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(UserError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message and "\x1b" not in message and len(message) < 700, message
-    return message
 
 
 def written(tmp_path: Path) -> set[Path]:
