@@ -8,6 +8,7 @@ import pytest
 from diffsr_hub import DiffSR, cli
 from diffsr_hub.meta_world.tasks import GROUPS
 from tests.finetune.runs import record_run
+from tests.machine import isolate
 
 TINY = [
     *("--psi_hidden", "[16]", "--nu_hidden", "[16]", "--feature_dim", "8", "--num_levels", "5"),
@@ -35,14 +36,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def here(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, machine)
-
-
-def isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    patch.chdir(folder)
-    patch.setenv("MINARI_DATASETS_PATH", str(folder / "datasets"))
-    patch.setenv("DIFFSR_CACHE", str(folder / "cache"))
-    patch.setenv("HF_HUB_OFFLINE", "1")
-    patch.setenv("PL_GLOBAL_SEED", "0")  # Lightning sets it, and it would stay
 
 
 def test_one_encoder_learns_from_all_of_them(machine: Path) -> None:

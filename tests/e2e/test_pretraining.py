@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from pretrain import fit
 from pretrain.collect import collect
+from tests.machine import isolate
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, str(ROOT / "pretrain/fit.py")]
@@ -58,11 +59,8 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data, without a network; every process that a test starts sees it."""
     shutil.copytree(datasets, tmp_path / "datasets")
-    monkeypatch.chdir(tmp_path)
-    environment = {"MINARI_DATASETS_PATH": tmp_path / "datasets", "DIFFSR_CACHE": tmp_path / "cache"}
-    for name, value in {**environment, "HF_HUB_OFFLINE": 1, "OMP_NUM_THREADS": 1}.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.delenv("PL_GLOBAL_SEED")  # a user's machine has none
     return tmp_path
 
 

@@ -16,8 +16,9 @@ from finetune.replay import Replay
 from finetune.rewards import HOPPER, fallen
 from finetune.tasks import TASKS
 from pretrain import behaviour
-from tests.finetune.stored import isolate, write
+from tests.finetune.stored import write
 from tests.finetune.toys import settings
+from tests.machine import isolate
 
 BACKWARD = "diffsr/Hopper-backward-v0"
 

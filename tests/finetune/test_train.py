@@ -19,8 +19,9 @@ import yaml
 from diffsr_hub import DiffSR
 from finetune import Agent
 from finetune.train import main
-from tests.finetune.stored import isolate, write
+from tests.finetune.stored import write
 from tests.finetune.toys import Faulty, flags
+from tests.machine import isolate
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, str(ROOT / "finetune/train.py")]

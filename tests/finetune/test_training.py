@@ -29,8 +29,9 @@ from finetune.learner import Learner
 from finetune.replay import Batch
 from finetune.run_folder import RunFolder
 from finetune.training import Training
-from tests.finetune.stored import isolate, write
+from tests.finetune.stored import write
 from tests.finetune.toys import LQR, Faulty, settings
+from tests.machine import isolate
 
 FAULTY = {"env": "test/Faulty-v0", "n_step": 3, "num_envs": 2, "total_steps": 60, "learning_starts": 20}
 

@@ -1,19 +1,19 @@
 """A linear-Gaussian MDP, as a Minari dataset and in memory, and pretraining runs on it that take a second."""
 
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import minari
 import numpy as np
 import pytest
 from minari.data_collector.episode_buffer import EpisodeBuffer
 
 from diffsr_hub.data import Episodes, load
 from pretrain.fit import main
+from tests.datasets import store
+from tests.machine import isolate
 
 DATASET, EPISODES, STEPS = "test/linear-v0", 20, 50
 OBSERVATIONS = gym.spaces.Box(-np.inf, np.inf, (3,), np.float64)
@@ -60,20 +60,7 @@ def write(
         if change is not None:
             change(i, columns)
         buffers.append(EpisodeBuffer(id=i, **columns))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about an environment for evaluation
-        minari.create_dataset_from_buffers(
-            identifier,
-            buffers,
-            observation_space=observation_space,
-            action_space=action_space,
-            algorithm_name="uniform",
-            author="a",
-            author_email="e",
-            code_permalink="c",
-            description="d",
-        )
-    return identifier
+    return store(identifier, buffers, observation_space=observation_space, action_space=action_space)
 
 
 @pytest.fixture(scope="session")
@@ -91,16 +78,6 @@ def episodes(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Episode
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(written))
         return load([DATASET], cache_dir=tmp_path_factory.mktemp("cache"))
-
-
-def isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Datasets, cache and runs in a folder, and no network."""
-    patch.chdir(folder)
-    patch.setenv("MINARI_DATASETS_PATH", str(folder / "datasets"))
-    patch.setenv("DIFFSR_CACHE", str(folder / "cache"))
-    patch.setenv("HF_HUB_OFFLINE", "1")
-    patch.setenv("PL_GLOBAL_SEED", "0")  # Lightning sets it, and it would stay
-    patch.delenv("MINARI_REMOTE", raising=False)
 
 
 @pytest.fixture

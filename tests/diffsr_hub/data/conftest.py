@@ -1,15 +1,15 @@
 """Small Minari datasets whose observations say where they come from."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import minari
 import numpy as np
 import pytest
 from minari.data_collector.episode_buffer import EpisodeBuffer
+
+from tests.datasets import store
 
 UNBOUNDED = gym.spaces.Box(-np.inf, np.inf, (3,), np.float64)
 UNIT = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -61,17 +61,7 @@ def make() -> Make:
         action_space: gym.Space[Any] = UNIT,
         **options: Any,
     ) -> str:
-        described = {"algorithm_name": "code", "author": "a", "author_email": "e", "code_permalink": "c"}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about an environment for evaluation
-            minari.create_dataset_from_buffers(
-                identifier,
-                _buffers(lengths, tag, change),
-                observation_space=observation_space,
-                action_space=action_space,
-                description="d",
-                **(described | options),
-            )
-        return identifier
+        spaces = {"observation_space": observation_space, "action_space": action_space}
+        return store(identifier, _buffers(lengths, tag, change), **{**spaces, "algorithm_name": "code", **options})
 
     return write
