@@ -1,11 +1,8 @@
 """The program as a user starts it: real processes, real MuJoCo data, real signals."""
 
-import os
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from safetensors.torch import load_file
 from pretrain import fit
 from pretrain.collect import collect
 from tests.machine import isolate
+from tests.processes import ended, start
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, str(ROOT / "pretrain/fit.py")]
@@ -29,7 +27,6 @@ TINY = [
     *("--checkpoint_every", "50", "--validate_every", "100", "--warmup_steps", "10", "--accelerator", "cpu"),
 ]
 EVERYTHING = ["--ema_decay", "0.9", "--gradient_clip", "1", "--reward_coef", "0.1"]
-MINUTE = 60  # far more than any of these takes: a run that hangs fails
 
 AT_A_STEP = """
 import os, signal, sys
@@ -62,27 +59,6 @@ def machine(datasets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     isolate(monkeypatch, tmp_path)
     monkeypatch.delenv("PL_GLOBAL_SEED")  # a user's machine has none
     return tmp_path
-
-
-def start(program: Sequence[str], *flags: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*program, *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-        start_new_session=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Its exit code and what it said; it and its children are gone afterwards."""
-    try:
-        out, err = process.communicate(timeout=3 * MINUTE)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, out, err
 
 
 def weights(run: str) -> bytes:

@@ -19,13 +19,14 @@ import yaml
 from diffsr_hub import DiffSR
 from finetune import Agent
 from finetune.train import main
+from tests import processes
 from tests.finetune.stored import write
 from tests.finetune.toys import Faulty, flags
 from tests.machine import isolate
+from tests.processes import MINUTE, ended
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = [sys.executable, str(ROOT / "finetune/train.py")]
-MINUTE = 60  # far more than any of these takes: a run that hangs fails
 HOPPER = {
     **{"env": "Hopper-v5", "encoder": "hopper", "n_step": 3, "num_envs": 2, "total_steps": 600, "learning_starts": 50},
     **{"eval_every": 200, "checkpoint_every": 150, "log_every": 100, "offline_dataset": "hopper/random"},
@@ -72,23 +73,7 @@ def machine(
 
 
 def start(*words: str, program: tuple[str, ...] = tuple(SCRIPT)) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*program, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        start_new_session=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    try:
-        out, err = process.communicate(timeout=3 * MINUTE)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, out, err
+    return processes.start(program, *words, PYTHONPATH=str(ROOT))
 
 
 def at_step(step: int, name: str) -> tuple[str, ...]:
