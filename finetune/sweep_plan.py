@@ -108,7 +108,7 @@ def plan(
 
     Args:
         tasks: Gymnasium ids.
-        arms: Settings by name; in their text `{seed}`, `{env}`, `{task}` and `{robot}` are replaced.
+        arms: Settings by name; in their text `{seed}`, `{env}`, `{name}`, `{task}` and `{robot}` are replaced.
         seeds: Of the runs.
         folder: Above all run folders, `<folder>/<task>/<arm>/seed-<n>`.
         shared: Settings of all runs; those of an arm override them.
@@ -122,7 +122,8 @@ def plan(
         if own:
             raise UserError(f"the sweep itself sets {own[0]} of each run; take it out of the settings")
         run_folder = folder.resolve() / slug(env) / arm / f"seed-{seed}"
-        words = {"seed": str(seed), "env": env, "task": slug(env), "robot": robot(env)}
+        names = {"env": env, "name": env.rpartition("/")[2], "task": slug(env), "robot": robot(env)}
+        words = {"seed": str(seed), **names}
         runs.append(
             PlannedRun(
                 env=env,

@@ -163,9 +163,10 @@ def test_no_file_of_arms_is_one_line(tmp_path: Path) -> None:
 
 
 def test_data_of_the_task_goes_by_the_name_of_its_environment(tmp_path: Path) -> None:
-    arms = {"demonstrations": {"offline_dataset": "{env}/bundled-v0"}}
+    arms = {"demonstrations": {"offline_dataset": "{env}/bundled-v0", "encoder": "runs/without-{name}-{seed}/encoder"}}
     (run,) = plan(["metaworld/reach-v3"], arms, [0], tmp_path, {})
     assert run.settings["offline_dataset"] == "metaworld/reach-v3/bundled-v0"
+    assert run.settings["encoder"] == "runs/without-reach-v3-0/encoder"
     assert run.folder == tmp_path / "metaworld-reach-v3/demonstrations/seed-0"
 
 

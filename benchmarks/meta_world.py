@@ -1,0 +1,132 @@
+"""What encoders of many Meta-World tasks save on others: tasks × arms × seeds, raw learning curves, a table, a picture.
+
+    python benchmarks/meta_world.py                # does what is missing, then compares; goes on where it was stopped
+    python benchmarks/meta_world.py --train false  # the comparison alone, from the raw results that are kept
+    python benchmarks/meta_world.py --tasks hammer,sweep --only demonstrations,pretrained-demonstrations --seeds "[0]"
+    python benchmarks/meta_world.py --tasks hammer,sweep --arms benchmarks/metaworld_groups.yaml
+
+The arms are in metaworld.yaml. Their encoders are runs/encoders/DATASET-SEED, with - for / in the name of the dataset,
+and pretrained with that seed: of a task's own data (metaworld/hammer-v3), of a group (metaworld/ml45-train), or of a
+group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here. Kept
+of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import yaml
+from jsonargparse import auto_cli
+
+from benchmarks import study
+from diffsr_hub.data.ids import BUNDLED
+from diffsr_hub.data.source import local_datasets
+from diffsr_hub.errors import exit_codes, unknown
+from diffsr_hub.meta_world.tasks import NAMESPACE, members
+from diffsr_hub.pretrained import write_text
+from finetune.compare_verb import write_comparison
+from finetune.config import SCRATCH
+from finetune.sweep_plan import PlannedRun, Settings, plan, read_arms
+from pretrain.collect import collect
+
+KEPT = study.ROOT / "docs" / "results" / "metaworld"
+TASKS = "door-close,drawer-open,button-press,drawer-close"
+SUCCESS = 0.5
+"""the success rate of which it is counted how many steps it took"""
+
+
+class Encoder(NamedTuple):
+    """One that an arm needs."""
+
+    run_dir: Path
+    dataset: str
+    seed: int
+
+
+def full_name(task: str) -> str:
+    """`metaworld/hammer-v3`, also of `hammer`."""
+    return members(f"{NAMESPACE}/{task.strip().removeprefix(f'{NAMESPACE}/').removesuffix('-v3')}-v3")[0]
+
+
+def chosen(arms: Mapping[str, Settings], only: str) -> dict[str, Settings]:
+    """The arms named in `only`, or all."""
+    names = [name.strip() for name in only.split(",") if name.strip()] or list(arms)
+    for name in names:
+        if name not in arms:
+            raise unknown("arm", name, arms)
+    return {name: dict(arms[name]) for name in names}
+
+
+def encoders(runs: Iterable[PlannedRun]) -> list[Encoder]:
+    """What the runs need to be pretrained, each once."""
+    found = {}
+    for run in runs:
+        source = Path(run.settings.get("encoder", SCRATCH))
+        if source.name == "encoder":
+            dataset = source.parent.name.removesuffix(f"-{run.seed}").replace(f"{NAMESPACE}-", f"{NAMESPACE}/", 1)
+            found[source] = Encoder(source.parent, dataset, run.seed)
+    return list(found.values())
+
+
+def tasks_with_data(runs: Sequence[PlannedRun]) -> list[str]:
+    """The tasks of which the runs need data, to pretrain encoders or as demonstrations."""
+    words = {encoder.dataset for encoder in encoders(runs)}
+    words |= {run.settings.get("offline_dataset", "").removesuffix(f"/{BUNDLED}-v0") for run in runs}
+    return sorted({task for word in words if word for task in members(word)})
+
+
+def main(
+    tasks: str = TASKS,
+    arms: Path = study.ROOT / "benchmarks" / "metaworld.yaml",
+    only: str = "",
+    seeds: Sequence[int] = (0, 1, 2),
+    total_steps: int = 30_000,
+    collect_steps: int = 25_000,
+    pretrain_steps: int = 20_000,
+    runs: Path = Path("runs/metaworld"),
+    kept: Path = KEPT,
+    workers: int = 2,
+    train: bool = True,
+) -> None:
+    """Train, keep the raw results, compare.
+
+    Args:
+        tasks: Of Meta-World, separated by commas, such as hammer or metaworld/hammer-v3.
+        arms: YAML file of arms.
+        only: Which of them, separated by commas; empty for all.
+        seeds: Of the runs and of their encoders.
+        total_steps: Environment steps of every run.
+        collect_steps: Of every dataset that is missing.
+        pretrain_steps: Updates of every encoder that is missing.
+        runs: Where the runs go.
+        kept: Where the raw results and the comparison go.
+        workers: Runs at a time.
+        train: Whether to train, or only to compare what is kept.
+    """
+    if train:
+        names, selected = [full_name(task) for task in tasks.split(",")], chosen(read_arms(arms), only)
+        planned, there = plan(names, selected, seeds, runs, {}), local_datasets()
+        for task in tasks_with_data(planned):
+            if f"{task}/{BUNDLED}-v0" not in there:
+                collect(task, steps=collect_steps, processes=workers)
+        steps = ("--max_steps", str(pretrain_steps))
+        needed = [partial(study.pretrain, e.dataset, e.seed, e.run_dir, *steps) for e in encoders(planned)]
+        study.carry_out(ThreadPoolExecutor(workers), needed)
+        runs.mkdir(parents=True, exist_ok=True)
+        write_text(runs / "arms.yaml", yaml.safe_dump(selected, sort_keys=False))
+        try:
+            study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, total_steps=total_steps)
+        finally:
+            study.keep(runs, kept)
+    write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
+
+
+if __name__ == "__main__":
+    with exit_codes():
+        auto_cli(main, as_positional=False)

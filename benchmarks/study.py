@@ -1,0 +1,73 @@
+"""What the studies have in common: programs of the project, started as a user does; they go on where they stopped."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from diffsr_hub.errors import UserError
+from finetune.recorded_runs import RECORD
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def program(*arguments: str) -> None:
+    """Run a program of the project to its end: a script of the checkout, or Python with other arguments.
+
+    Raises:
+        UserError: It ended otherwise.
+    """
+    first = [str(ROOT / arguments[0])] if arguments[0].endswith(".py") else [arguments[0]]
+    code = subprocess.run([sys.executable, *first, *arguments[1:]], check=False).returncode
+    if code:
+        raise UserError(f"{' '.join(arguments[:3])} … ended with exit code {code}; the same study goes on from there")
+
+
+def pretrain(dataset: str, seed: int, folder: Path, *flags: str) -> None:
+    """Train an encoder from data on this machine where it is not there yet, or go on with it.
+
+    Args:
+        dataset: As of `diffsr pretrain`.
+        seed: Of everything.
+        folder: Its run folder.
+        flags: Others of `diffsr pretrain`, for a new run.
+    """
+    if (folder / "encoder" / "config.json").is_file():
+        return
+    if (folder / "dataset.json").is_file():
+        program("pretrain/fit.py", "--resume", str(folder))
+    else:
+        where = ["--download", "false", "--progress", "false", "--run_dir", str(folder)]
+        program("pretrain/fit.py", "--dataset", dataset, "--seed", str(seed), *where, *flags)
+
+
+def sweep(
+    tasks: Sequence[str], arms: Path, seeds: Sequence[int], folder: Path, *, workers: int, total_steps: int
+) -> None:
+    """Run every task with every arm and every seed, without videos and without the network."""
+    grid = ["--tasks", ",".join(tasks), "--arms", str(arms), "--seeds", ",".join(map(str, seeds))]
+    where = ["--folder", str(folder), "--launcher", "processes", "--workers", str(workers)]
+    settings = [f"--settings.total_steps={total_steps}", "--settings.video_steps=0", "--settings.download=false"]
+    program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *settings)
+
+
+def keep(runs: Path, kept: Path) -> None:
+    """Copy the raw results of all runs, finished or not: `evaluation.json` of TASK/ARM/seed-N."""
+    for record in sorted(runs.glob(f"*/*/*/{RECORD}")):
+        place = kept / record.parent.relative_to(runs)
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(record, place / RECORD)
+
+
+def carry_out(pool: Executor, jobs: Iterable[Callable[[], object]]) -> None:
+    """Do all jobs, some at a time; none that has not begun does so after Ctrl-C or a failure."""
+    with pool:
+        running = [pool.submit(job) for job in jobs]
+        try:
+            for job in running:
+                job.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks.meta_world import Encoder, chosen, encoders, full_name, tasks_with_data
+from benchmarks.study import ROOT
+from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.tasks import TASKS
+from finetune.sweep_plan import plan, read_arms, write_down
+
+ARMS, GROUPS = (ROOT / "benchmarks" / name for name in ("metaworld.yaml", "metaworld_groups.yaml"))
+HAMMER = "metaworld/hammer-v3"
+
+
+@pytest.mark.parametrize("file", [ARMS, GROUPS], ids=lambda file: file.name)
+def test_every_arm_is_one_that_a_run_can_have(file: Path, tmp_path: Path) -> None:
+    write_down(plan([HAMMER], read_arms(file), [0], tmp_path, {}))
+
+
+def test_the_arms_need_encoders_that_never_saw_the_task(tmp_path: Path) -> None:
+    runs = plan([HAMMER], read_arms(ARMS), [0, 1], tmp_path, {})
+    folders = [Path(f"runs/encoders/metaworld-mt50-without-hammer-v3-{seed}") for seed in (0, 1)]
+    assert encoders(runs) == [
+        Encoder(folder, "metaworld/mt50-without-hammer-v3", seed) for seed, folder in enumerate(folders)
+    ]
+    assert tasks_with_data(runs) == list(TASKS)  # of the task itself, as demonstrations
+
+
+def test_only_what_is_needed_is_collected(tmp_path: Path) -> None:
+    assert tasks_with_data(plan([HAMMER], chosen(read_arms(ARMS), "scratch"), [0], tmp_path, {})) == []
+    assert tasks_with_data(plan([HAMMER], chosen(read_arms(ARMS), "demonstrations"), [0], tmp_path, {})) == [HAMMER]
+    assert tasks_with_data(plan([HAMMER], chosen(read_arms(GROUPS), "own"), [0], tmp_path, {})) == [HAMMER]
+    assert len(tasks_with_data(plan([HAMMER], chosen(read_arms(GROUPS), "ml10"), [0], tmp_path, {}))) == 10
+
+
+def test_names() -> None:
+    assert {full_name(word) for word in ("hammer", " hammer-v3", "metaworld/hammer", HAMMER)} == {HAMMER}
+    with pytest.raises(UserError, match=r"did you mean metaworld/hammer-v3\?"):
+        full_name("hamer")
+    with pytest.raises(UserError, match=r"unknown arm 'frosen', .*did you mean frozen\?"):
+        chosen(read_arms(ARMS), "scratch,frosen")

@@ -1,0 +1,52 @@
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from benchmarks import study
+from diffsr_hub.errors import UserError
+
+
+def test_after_a_failure_nothing_more_begins() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        study.carry_out(ThreadPoolExecutor(1), [partial(done.append, 1), fail, *[partial(done.append, 2)] * 1_000])
+    assert done[0] == 1 and len(done) < 1_000
+    study.carry_out(ThreadPoolExecutor(2), [partial(done.append, 3)])
+    assert done[-1] == 3
+
+
+def test_what_is_kept_of_a_run_is_its_evaluations(tmp_path: Path) -> None:
+    run = tmp_path / "runs/task/arm/seed-0"
+    for file in (run / "evaluation.json", run / "agent/evaluation.json", run / "plot.png"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}")
+    study.keep(tmp_path / "runs", tmp_path / "kept")
+    kept = [file.relative_to(tmp_path) for file in (tmp_path / "kept").rglob("*") if file.is_file()]
+    assert kept == [Path("kept/task/arm/seed-0/evaluation.json")]
+
+
+def test_an_encoder_is_trained_once_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(study, "program", lambda *arguments: calls.append(arguments))
+    study.pretrain("metaworld/mt10", 3, tmp_path, "--max_steps", "5")
+    (tmp_path / "dataset.json").touch()  # begun
+    study.pretrain("metaworld/mt10", 3, tmp_path, "--max_steps", "5")
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder/config.json").touch()  # finished
+    study.pretrain("metaworld/mt10", 3, tmp_path, "--max_steps", "5")
+    assert [call[:3] for call in calls] == [
+        ("pretrain/fit.py", "--dataset", "metaworld/mt10"),
+        ("pretrain/fit.py", "--resume", str(tmp_path)),
+    ]
+    assert calls[0][-2:] == ("--max_steps", "5")
+
+
+def test_a_program_that_fails_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"^-c .* ended with exit code 3; the same study goes on from there$"):
+        study.program("-c", "raise SystemExit(3)")
