@@ -59,6 +59,21 @@ def settings(config: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
 
 
+def words(name: str, text: str) -> list[str]:
+    """The words of a setting that takes several, separated by commas.
+
+    Raises:
+        UserError: There are none, or one is there twice.
+    """
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise UserError(f"{name} is empty; give at least one")
+    repeated = sorted({word for word in found if found.count(word) > 1})
+    if repeated:
+        raise UserError(f"{name} names {repeated[0]} twice")
+    return found
+
+
 def command_line(verb: str, config: Any, *, always: Collection[str], never: Collection[str]) -> str:
     """The command that repeats a run: every setting that is not the default.
 
@@ -69,12 +84,12 @@ def command_line(verb: str, config: Any, *, always: Collection[str], never: Coll
         never: Settings that change nothing about what comes out.
     """
     default = type(config)()
-    words = ["diffsr", verb, *(f"--{name}={getattr(config, name)}" for name in always)]
+    line = ["diffsr", verb, *(f"--{name}={getattr(config, name)}" for name in always)]
     for name in (field.name for field in fields(config) if field.name not in (*always, *never)):
         value = getattr(config, name)
         if value != getattr(default, name):
-            words.append(f"--{name}={_plain(value)}".replace(" ", ""))
-    return shlex.join(words)
+            line.append(f"--{name}={_plain(value)}".replace(" ", ""))
+    return shlex.join(line)
 
 
 class VerbParser(StandardParser):

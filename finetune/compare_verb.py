@@ -1,9 +1,11 @@
 """`diffsr compare`: what the seeds of several arms came to, as table, JSON and picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from diffsr_hub.command import verb_parser
+from diffsr_hub.command import VerbParser, verb_parser
 from diffsr_hub.errors import exit_codes
 from diffsr_hub.pretrained import write_json, write_text
 
@@ -14,9 +16,7 @@ curve, steps to a threshold. Writes comparison.md, comparison.json and compariso
 @exit_codes()
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
-    parser = verb_parser("compare", DESCRIPTION)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run folders, or folders above run folders")
-    parser.add_argument("--out", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: comparison")
+    parser = parser_of_runs("compare", DESCRIPTION, out="comparison")
     parser.add_argument("--reference", metavar="ARM", help="whose final value is the threshold; default: scratch")
     parser.add_argument("--threshold", type=float, metavar="X", help="one for all tasks, instead of that")
     parser.add_argument(
@@ -47,10 +47,22 @@ def write_comparison(
     from finetune.recorded_runs import read_runs
 
     comparison = compare(read_runs(paths), reference=reference, threshold=threshold, measure=measure)
-    text = table(comparison)
+    write_out(out, "comparison", table(comparison), comparison.summary(), partial(draw, comparison))
+
+
+def parser_of_runs(verb: str, description: str, *, out: str) -> VerbParser:
+    """A parser for a verb that reads runs and writes into a folder, `out` by default."""
+    parser = verb_parser(verb, description)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="run folders, or folders above run folders")
+    parser.add_argument("--out", type=Path, default=Path(out), metavar="FOLDER", help=f"default: {out}")
+    return parser
+
+
+def write_out(out: Path, name: str, text: str, summary: Mapping[str, Any], draw: Callable[[Path], None]) -> None:
+    """Write what runs came to as Markdown, JSON and picture, and print the Markdown."""
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "comparison.md", text)
-    write_json(out / "comparison.json", comparison.summary())
-    draw(comparison, out / "comparison.png")
+    write_text(out / f"{name}.md", text)
+    write_json(out / f"{name}.json", summary)
+    draw(out / f"{name}.png")
     print(text)
-    print(f"written to {out}: comparison.md, comparison.json, comparison.png")
+    print(f"written to {out}: {name}.md, {name}.json, {name}.png")

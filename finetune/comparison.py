@@ -1,6 +1,6 @@
 """Runs grouped by task and arm, and what the seeds of each group came to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Comparison:
 
     def summary(self) -> dict[str, Any]:
         """The same as JSON values."""
-        return {"measure": self.measure, "tasks": [_plain(asdict(task)) for task in self.tasks]}
+        return {"measure": self.measure, "tasks": [json_values(asdict(task)) for task in self.tasks]}
 
 
 def compare(
@@ -90,14 +90,53 @@ def compare(
         UserError: The reference is no arm of any task, a run does not know the measure, or the seeds of an arm were
             never evaluated at the same step.
     """
-    for run in runs:
-        if measure not in run.measures:
-            raise unknown(f"measure of {run.folder}", measure, run.measures)
+    require_measure(runs, measure)
     if reference is not None and reference not in {run.arm for run in runs}:
         raise unknown("arm for a reference", reference, {run.arm for run in runs})
     envs = dict.fromkeys(run.env for run in runs)
     tasks = [_task([run for run in runs if run.env == env], reference or REFERENCE, threshold, measure) for env in envs]
     return Comparison(measure, tuple(tasks))
+
+
+def require_measure(runs: Iterable[Run], measure: str) -> None:
+    """Refuse runs that do not know a measure.
+
+    Raises:
+        UserError: One of them does not.
+    """
+    for run in runs:
+        if measure not in run.measures:
+            raise unknown(f"measure of {run.folder}", measure, run.measures)
+
+
+def common_steps(runs: Sequence[Run]) -> tuple[int, ...]:
+    """The steps at which all runs of a task were evaluated, ascending.
+
+    Raises:
+        UserError: There are none.
+    """
+    steps = tuple(sorted(set.intersection(*(set(run.steps) for run in runs))))
+    if not steps:
+        arms = " and ".join(dict.fromkeys(run.arm for run in runs))
+        raise UserError(f"the seeds of {arms} in {runs[0].env} have no step in common at which all were evaluated")
+    return steps
+
+
+def at_steps(run: Run, values: Sequence[float], steps: Sequence[int]) -> list[float]:
+    """Those of a run's `values`, one an evaluation, that belong to some of its steps."""
+    found = dict(zip(run.steps, values, strict=True))
+    return [found[step] for step in steps]
+
+
+def json_values(value: Any) -> Any:
+    """A value of dataclasses taken apart as what JSON knows: arrays and tuples become lists."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: json_values(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_values(entry) for entry in value]
+    return value
 
 
 def _task(runs: Sequence[Run], reference: str, threshold: float | None, measure: str) -> TaskComparison:
@@ -115,7 +154,7 @@ def _task(runs: Sequence[Run], reference: str, threshold: float | None, measure:
 
 def _arm(name: str, runs: Sequence[Run], measure: str, threshold: float | None, reference: Waiting | None) -> Arm:
     curve = _curve(runs, measure)
-    values = [_at(run, run.measures[measure], curve.steps) for run in runs]
+    values = [at_steps(run, run.measures[measure], curve.steps) for run in runs]
     waited = None if threshold is None else _wait(runs, measure, threshold)
     return Arm(
         name=name,
@@ -124,7 +163,7 @@ def _arm(name: str, runs: Sequence[Run], measure: str, threshold: float | None, 
         curve=curve,
         final=estimate([row[-1] for row in values]),
         area=estimate([area(curve.steps, row) for row in values]),
-        seconds=estimate([_at(run, run.seconds, curve.steps)[-1] for run in runs]),
+        seconds=estimate([at_steps(run, run.seconds, curve.steps)[-1] for run in runs]),
         to_threshold=waited,
         ratio=None if waited is None or reference is None else ratio(waited, reference),
         curve_to_threshold=None if threshold is None else steps_to(curve.steps, curve.centre.tolist(), threshold),
@@ -132,12 +171,8 @@ def _arm(name: str, runs: Sequence[Run], measure: str, threshold: float | None, 
 
 
 def _curve(runs: Sequence[Run], measure: str) -> Curve:
-    steps = tuple(sorted(set.intersection(*(set(run.steps) for run in runs))))
-    if not steps:
-        raise UserError(
-            f"the seeds of {runs[0].arm} in {runs[0].env} have no step in common at which all were evaluated"
-        )
-    values = np.array([_at(run, run.measures[measure], steps) for run in runs])
+    steps = common_steps(runs)
+    values = np.array([at_steps(run, run.measures[measure], steps) for run in runs])
     low, high = band(values) if len(runs) > 1 else (None, None)
     return Curve(steps, iqm(values), low, high)
 
@@ -146,19 +181,3 @@ def _wait(runs: Sequence[Run], measure: str, threshold: float) -> Waiting:
     """Over everything each run has seen, not only up to the last common step."""
     reached = [steps_to(run.steps, run.measures[measure], threshold) for run in runs]
     return waiting(reached, [run.steps[-1] for run in runs])
-
-
-def _at(run: Run, values: Sequence[float], steps: Sequence[int]) -> list[float]:
-    """The values of some of a run's evaluations."""
-    found = dict(zip(run.steps, values, strict=True))
-    return [found[step] for step in steps]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value

@@ -12,6 +12,7 @@ from finetune.comparison import Comparison, TaskComparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """told apart with any colour vision; the first is the reference's"""
@@ -47,6 +48,11 @@ def draw(comparison: Comparison, file: Path) -> None:
     figure.legend(
         [lines[name] for name in names], names, loc="outside lower center", ncols=legend_columns, frameon=False
     )
+    write_picture(figure, file)
+
+
+def write_picture(figure: "Figure", file: Path) -> None:
+    """Write a figure, all or nothing; the type is that of the file's suffix."""
     image = io.BytesIO()
     figure.savefig(image, format=file.suffix.removeprefix(".") or "png", dpi=150)
     write_bytes(file, image.getvalue())

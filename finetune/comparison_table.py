@@ -1,5 +1,7 @@
 """A comparison as Markdown: one table for each task, one line for each arm."""
 
+from collections.abc import Sequence
+
 from finetune.comparison import Arm, Comparison, TaskComparison
 
 UNKNOWN = "–"
@@ -10,6 +12,17 @@ def table(comparison: Comparison) -> str:
     """The tables of all tasks, with what their numbers mean."""
     tasks = [_task(task, NAMES[comparison.measure]) for task in comparison.tasks]
     return "\n\n".join([*tasks, _legend(comparison)]) + "\n"
+
+
+def lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, of which the first row is the head."""
+    head, *others = rows
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others)]
+
+
+def in_cell(name: str) -> str:
+    """Somebody's name, so that it does not end its cell or its line."""
+    return " ".join(name.split()).replace("|", "\\|")
 
 
 def _task(task: TaskComparison, measure: str) -> str:
@@ -23,14 +36,18 @@ def _task(task: TaskComparison, measure: str) -> str:
             "their curve",
         ]
     titles += ["CPU time"]
-    rows = [titles, ["---"] * len(titles), *(_row(arm, task.threshold is not None, spec) for arm in task.arms)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([f"**{task.env}**", "", *lines])
+    rows = [_row(arm, task.threshold is not None, spec) for arm in task.arms]
+    return "\n".join([f"**{task.env}**", "", *lines([titles, *rows])])
 
 
 def _row(arm: Arm, has_threshold: bool, spec: str) -> list[str]:
-    name = " ".join(arm.name.split()).replace("|", "\\|")
-    cells = [name, str(len(arm.seeds)), f"{arm.curve.steps[-1]:,}", format(arm.final, spec), format(arm.area, spec)]
+    cells = [
+        in_cell(arm.name),
+        str(len(arm.seeds)),
+        f"{arm.curve.steps[-1]:,}",
+        format(arm.final, spec),
+        format(arm.area, spec),
+    ]
     if has_threshold and arm.to_threshold is not None:
         curve = arm.curve_to_threshold
         cells += [
@@ -43,19 +60,19 @@ def _row(arm: Arm, has_threshold: bool, spec: str) -> list[str]:
 
 
 def _legend(comparison: Comparison) -> str:
-    lines = [
+    text = [
         "Interquartile mean over seeds (of fewer than four: the mean) with its 95 % bootstrap interval, which one seed "
         "does not have. *Final*: the episodes of the last evaluation that all seeds have, at the step in the third "
         "column; *over the run*: area under the curve up to there divided by its length. ",
     ]
     if any(task.threshold is not None for task in comparison.tasks):
-        lines += [
+        text += [
             "*Steps to*: the first evaluation of a run at or above the threshold; a run that never gets there counts "
             "with its last step, and the mean is then a lower bound (>). *Their curve*: where the interquartile mean "
             "itself gets there. ",
         ]
-    lines += [f"{_unequal(task)} " for task in comparison.tasks if _unequal(task)]
-    return "".join(lines).rstrip()
+    text += [f"{_unequal(task)} " for task in comparison.tasks if _unequal(task)]
+    return "".join(text).rstrip()
 
 
 def _unequal(task: TaskComparison) -> str:

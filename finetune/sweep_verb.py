@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.live import Live
 
-from diffsr_hub.command import parse
+from diffsr_hub.command import parse, words
 from diffsr_hub.errors import UserError, exit_codes
 from finetune.environments import make
 from finetune.launchers import LAUNCHERS
@@ -58,7 +58,7 @@ class SweepConfig:
         if self.launcher == "serial" and self.workers > 1:
             raise UserError(f"serial runs one at a time; for {self.workers} give --launcher processes")
         for name in ("tasks", "encoders", "seeds"):
-            _words(name, getattr(self, name))
+            words(name, getattr(self, name))
 
     def plan(self) -> list[PlannedRun]:
         """The runs.
@@ -66,11 +66,11 @@ class SweepConfig:
         Raises:
             UserError: A seed is no number, or the arms are not right.
         """
-        seeds = _words("seeds", self.seeds)
+        seeds = words("seeds", self.seeds)
         if not all(seed.isdecimal() for seed in seeds):
             raise UserError(f"seeds must be numbers from 0, separated by commas, got {self.seeds!r}")
-        arms = arms_of_encoders(_words("encoders", self.encoders)) if self.arms is None else read_arms(self.arms)
-        return plan(_words("tasks", self.tasks), arms, [int(seed) for seed in seeds], self.folder, self.settings)
+        arms = arms_of_encoders(words("encoders", self.encoders)) if self.arms is None else read_arms(self.arms)
+        return plan(words("tasks", self.tasks), arms, [int(seed) for seed in seeds], self.folder, self.settings)
 
 
 @exit_codes()
@@ -133,16 +133,6 @@ def _interrupted_once() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _words(name: str, text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise UserError(f"{name} is empty; give at least one")
-    repeated = sorted({word for word in words if words.count(word) > 1})
-    if repeated:
-        raise UserError(f"{name} names {repeated[0]} twice")
-    return words
 
 
 if __name__ == "__main__":
