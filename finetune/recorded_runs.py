@@ -10,6 +10,8 @@ from diffsr_hub.errors import UserError
 
 RECORD = "evaluation.json"
 """what makes a folder a run folder"""
+SOURCES = "sources.json"
+"""beside it in whole run folders: what the run was made of; kept records may be without"""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Run:
     """CPU time of training up to each of them, without evaluations"""
     measures: dict[str, tuple[float, ...]]
     """by name, such as mean_return (undiscounted) or success_rate (0 to 1): the mean of each evaluation's episodes"""
+    encoder: str | None = None
+    """the folder or repository of its encoder; None from scratch, or where nothing was noted of it"""
 
 
 def read_runs(paths: Iterable[Path]) -> list[Run]:
@@ -68,6 +72,7 @@ def read_run(folder: Path) -> Run:
                 for name in ("mean_return", "success_rate")
                 if all(name in row for row in evaluations)
             },
+            encoder=_encoder(folder / SOURCES),
         )
     except KeyError as error:
         raise UserError(f"{file} is no record of a run: it has no {error}") from error
@@ -76,6 +81,16 @@ def read_run(folder: Path) -> Run:
     if not run.steps:
         raise UserError(f"{folder} has no evaluation yet: leave it out")
     return run
+
+
+def _encoder(file: Path) -> str | None:
+    if not file.is_file():
+        return None
+    try:
+        encoder = json.loads(file.read_text(encoding="utf-8"))["encoder"]
+        return None if encoder is None else str(encoder["source"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file} does not say what the run was made of: {error}") from error
 
 
 def _folders(path: Path) -> list[Path]:

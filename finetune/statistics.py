@@ -1,6 +1,6 @@
 """What several seeds say together: interquartile mean, bootstrap interval, area under a curve, steps to a threshold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
@@ -38,8 +38,7 @@ def iqm(values: ArrayLike) -> NDArray[np.float64]:
 
 def estimate(values: Sequence[float]) -> Estimate:
     """The interquartile mean of `values` with the interval of `band`."""
-    low, high = band(np.asarray(values, np.float64)) if len(values) > 1 else (None, None)
-    return Estimate(float(iqm(values)), *(None if bound is None else float(bound) for bound in (low, high)))
+    return _estimate(iqm(values), band(np.asarray(values, np.float64)) if len(values) > 1 else None)
 
 
 def band(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -51,15 +50,18 @@ def band(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     Args:
         values: `[n, …]`, with n ≥ 2.
     """
-    interval = stats.bootstrap(
-        (np.asarray(values, np.float64),),
-        _iqm_over,
-        axis=0,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=0,
-    ).confidence_interval
-    return np.asarray(interval.low), np.asarray(interval.high)
+    return _bootstrap((np.asarray(values, np.float64),), _iqm_over)
+
+
+def difference(group: Sequence[float], reference: Sequence[float]) -> Estimate:
+    """How far the interquartile mean of `group` lies above that of `reference`.
+
+    For the 95 % percentile bootstrap interval both are drawn again, each for itself: they are different runs. It does
+    not depend on the order of the values, and there is none where one of the two has a single value.
+    """
+    samples = (np.sort(np.asarray(group, np.float64)), np.sort(np.asarray(reference, np.float64)))
+    bounds = _bootstrap(samples, _iqm_between) if min(map(len, samples)) > 1 else None
+    return _estimate(iqm(samples[0]) - iqm(samples[1]), bounds)
 
 
 def area(steps: Sequence[int], values: Sequence[float]) -> float:
@@ -125,6 +127,23 @@ def ratio(group: Waiting, reference: Waiting) -> Ratio | None:
         return None
     sign: Literal["", "<", ">"] = ">" if group.censored else "<" if reference.censored else ""
     return Ratio(group.steps.centre / reference.steps.centre, sign)
+
+
+def _estimate(centre: NDArray[np.float64], bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None) -> Estimate:
+    return Estimate(float(centre), *map(float, bounds or ()))
+
+
+def _bootstrap(
+    samples: Sequence[NDArray[np.float64]], statistic: Callable[..., Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    interval = stats.bootstrap(
+        samples, statistic, axis=0, confidence_level=CONFIDENCE, method="percentile", rng=0
+    ).confidence_interval
+    return np.asarray(interval.low), np.asarray(interval.high)
+
+
+def _iqm_between(group: NDArray[Any], reference: NDArray[Any], axis: int) -> Any:
+    return _iqm_over(group, axis) - _iqm_over(reference, axis)
 
 
 def _iqm_over(values: NDArray[Any], axis: int) -> Any:

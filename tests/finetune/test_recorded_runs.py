@@ -53,6 +53,21 @@ def test_what_is_no_record_is_one_line(tmp_path: Path, content: str, message: st
     assert "\n" not in str(error.value)
 
 
+def test_the_encoder_is_the_one_that_was_noted_when_the_run_began(tmp_path: Path) -> None:
+    for seed, encoder in enumerate([{"source": "org/name", "revision": "1", "sha256": "2"}, None]):
+        folder = record_run(tmp_path / str(seed), [1.0], seed=seed)
+        (folder / "sources.json").write_text(json.dumps({"encoder": encoder, "datasets": []}))
+    record_run(tmp_path / "kept", [1.0], seed=2)
+    assert [run.encoder for run in read_runs([tmp_path])] == ["org/name", None, None]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"encoder": {}}', '{"encoder": "x"}'])
+def test_sources_that_are_none_are_one_line(tmp_path: Path, content: str) -> None:
+    (record_run(tmp_path / "run", [1.0]) / "sources.json").write_text(content)
+    with pytest.raises(UserError, match=r"sources\.json does not say what the run was made of: .+"):
+        read_runs([tmp_path])
+
+
 @pytest.mark.parametrize("name", ["empty", "nowhere"])
 def test_a_folder_without_runs_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

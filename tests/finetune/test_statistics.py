@@ -1,9 +1,15 @@
 """Laws of the statistics, by numbers that can be computed by hand."""
 
+from random import Random
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from finetune.statistics import Estimate, Ratio, area, band, estimate, iqm, ratio, steps_to, waiting
+from finetune.statistics import Estimate, Ratio, area, band, difference, estimate, iqm, ratio, steps_to, waiting
+
+seeds = st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=6)
 
 
 def test_the_interquartile_mean_is_the_mean_of_the_middle_half() -> None:
@@ -52,6 +58,43 @@ def test_a_band_draws_whole_curves() -> None:
 
 def test_the_same_values_have_the_same_interval() -> None:
     assert estimate([1.0, 4, 9, 16, 25]) == estimate([1.0, 4, 9, 16, 25])
+
+
+def test_a_difference_is_that_of_the_interquartile_means() -> None:
+    """Lowest, 1 - 20, and highest, 3 - 10, are a sixteenth of the resamples each: more than 2.5 %."""
+    assert difference([1.0, 3], [10.0, 20]) == Estimate(-13.0, -19.0, -7.0)
+    assert difference([100.0, 1, 2, 3, 4, 5, 6, -100], [1.0, 1, 1]).centre == 2.5
+
+
+def test_a_difference_needs_two_values_of_each_for_an_interval() -> None:
+    assert difference([3.0], [1.0, 2]) == Estimate(1.5)
+    assert difference([3.0, 4], [1.0]) == Estimate(2.5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, seeds, st.randoms(use_true_random=False))
+def test_a_difference_lies_in_its_interval_and_knows_no_order(a: list[float], b: list[float], chance: Random) -> None:
+    found = difference(a, b)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low - 1e-9 <= found.centre <= found.high + 1e-9
+    assert difference(chance.sample(a, len(a)), chance.sample(b, len(b))) == found
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, seeds)
+def test_to_swap_the_groups_changes_the_sign(a: list[float], b: list[float]) -> None:
+    one, other = difference(a, b), difference(b, a)
+    assert one.centre == -other.centre
+    assert difference(a, a).centre == 0
+
+
+def test_the_interval_of_a_difference_is_about_that_of_the_normal_distribution() -> None:
+    one, other = np.random.default_rng(0).normal(10, 2, (2, 400))
+    found = difference(one.tolist(), other.tolist())
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 == pytest.approx(2**0.5 * 1.96 * 1.09 * 2 / 20, rel=0.1)
 
 
 def test_the_area_is_the_mean_height() -> None:
