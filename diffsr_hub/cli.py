@@ -13,6 +13,7 @@ VERBS = {
     "finetune": ("finetune.train:main", "learn online on top of an encoder"),
     "evaluate": ("finetune.evaluate_verb:main", "run episodes with a finished agent"),
     "compare": ("finetune.compare_verb:main", "compare runs over their seeds: table, JSON, picture"),
+    "matrix": ("finetune.matrix_verb:main", "encoders × tasks: gains over scratch"),
     "sweep": ("finetune.sweep_verb:main", "fine-tune with tasks × encoders × seeds"),
     "publish": ("diffsr_hub.hub_verbs:publish_main", "upload an exported folder to the Hub"),
     "info": ("diffsr_hub.hub_verbs:info_main", "show what a folder or a repository holds"),

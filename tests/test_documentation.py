@@ -1,5 +1,6 @@
 """The documentation says what the program does: commands parse, links lead somewhere, numbers have a file."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 from benchmarks.encoders import table
 from diffsr_hub.card import render
 from diffsr_hub.command import parse
-from finetune import comparison_table
+from finetune import comparison_table, matrix_table, matrix_verb
 from finetune.comparison import compare
 from finetune.config import FinetuneConfig
+from finetune.matrix import matrix
 from finetune.recorded_runs import read_runs
 from pretrain import behaviour
 from pretrain.config import PretrainConfig
@@ -26,6 +28,7 @@ PAGES = [
 CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 FINETUNE = re.compile(r"(?:python finetune/train\.py|diffsr finetune)((?: +[^`\n#]+)?)")
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
+MATRIX = re.compile(r"^diffsr matrix( +[^`\n#]+)", re.MULTILINE)
 FLAGS = re.compile(r"`(--[^`]+)`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
 
@@ -72,6 +75,24 @@ def test_the_table_of_results_is_that_of_the_stored_diagnostics() -> None:
 def test_the_table_of_the_transfer_study_is_that_of_its_raw_results() -> None:
     study = compare(read_runs([ROOT / "docs" / "results" / "transfer"]))
     assert comparison_table.table(study) in (ROOT / "docs" / "transfer.md").read_text()
+
+
+def test_the_transfer_matrix_is_that_of_the_raw_results_of_the_study() -> None:
+    folder = ROOT / "docs" / "results" / "transfer"
+    written = json.loads((folder / "matrix.json").read_text())
+    found = matrix(read_runs([folder]), arms=written["arms"])
+    assert written == {"command": written["command"], **found.summary()}
+    assert (folder / "matrix.md").read_text() == matrix_table.table(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_makes_a_matrix_parses(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    monkeypatch.setattr(matrix_verb, "write_matrix", lambda runs, out, **options: made.append(out))
+    commands = MATRIX.findall(page.read_text())
+    for arguments in commands:
+        matrix_verb.main(shlex.split(arguments))
+    assert len(made) == len(commands)
 
 
 def test_the_table_of_policies_is_that_of_their_records() -> None:

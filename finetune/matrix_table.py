@@ -1,0 +1,70 @@
+"""A transfer matrix as Markdown: a row for each arm, a column for each task."""
+
+from finetune.comparison_table import UNKNOWN, in_cell, lines
+from finetune.matrix import Cell, Column, Matrix
+from finetune.statistics import Estimate
+
+SPECS = {"mean_return": "+.2f", "success_rate": "+.0f"}
+"""measure → how its gains are written"""
+SCALES = {"mean_return": 1.0, "success_rate": 100.0}
+"""measure → a large gain: as much again as the reference learned, or from no success to full success"""
+
+
+def table(matrix: Matrix) -> str:
+    """The table, with what its numbers mean."""
+    head = ["", *(f"{in_cell(column.env)} ({unit(column)})" for column in matrix.columns)]
+    rows = [
+        [in_cell(arm), *(_text(column.cells[row], column.measure) for column in matrix.columns)]
+        for row, arm in enumerate(matrix.arms)
+    ]
+    return "\n".join([*lines([head, *rows]), "", _legend(matrix)]) + "\n"
+
+
+def unit(column: Column) -> str:
+    """What a gain of 1 is in a task."""
+    if column.measure == "success_rate":
+        return "points of success"
+    if column.unit is None:
+        return "no unit"
+    return f"1 = {format(column.unit, ',.0f' if column.unit >= 100 else '.3g')}"
+
+
+def leaves_out_zero(gain: Estimate) -> bool:
+    """Whether the interval says which sign the gain has."""
+    return gain.low is not None and gain.high is not None and (gain.low > 0 or gain.high < 0)
+
+
+def shorter(matrix: Matrix) -> dict[tuple[str, str], int]:
+    """Arm and task of the cells that end before the reference does → the step they end at."""
+    return {
+        (arm, column.env): cell.steps
+        for column in matrix.columns
+        for arm, cell in zip(matrix.arms, column.cells, strict=True)
+        if cell.steps is not None and cell.steps != column.steps
+    }
+
+
+def _text(cell: Cell, measure: str) -> str:
+    if cell.gain is None:
+        return f"{UNKNOWN} ({cell.missing})"
+    text = format(cell.gain, SPECS[measure])
+    return f"**{text}**" if leaves_out_zero(cell.gain) else text
+
+
+def _legend(matrix: Matrix) -> str:
+    cells = [cell for column in matrix.columns for cell in column.cells if cell.seeds]
+    seeds = f"Seeds: {_range([len(cell.seeds) for cell in cells])} of each arm, " + (
+        f"{_range([len(cell.reference_seeds) for cell in cells])} of {in_cell(matrix.reference)}."
+    )
+    text = [matrix.definition, "**Bold**: the interval leaves out 0.", seeds]
+    early: dict[str, list[int]] = {}
+    for (arm, _), step in shorter(matrix).items():
+        early.setdefault(in_cell(arm), []).append(step)
+    if early:
+        ends = [f"{arm} in {len(steps)} of the tasks, to {_range(steps)}" for arm, steps in early.items()]
+        text.append(f"Not to the last step of {in_cell(matrix.reference)}: {'; '.join(ends)}.")
+    return " ".join(text)
+
+
+def _range(counts: list[int]) -> str:
+    return f"{counts[0]:,}" if len(set(counts)) == 1 else f"{min(counts):,} to {max(counts):,}"
