@@ -1,4 +1,4 @@
-"""What pretraining saves online: arms × tasks × seeds, their raw learning curves, a table and a picture.
+"""What pretraining saves online: arms × tasks × seeds, their raw learning curves, tables and pictures.
 
     python benchmarks/transfer.py                  # trains what is missing, then compares; goes on where it was stopped
     python benchmarks/transfer.py --train false    # the comparison alone, from the raw results that are kept
@@ -30,9 +30,10 @@ from diffsr_hub.card import write_card
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
-from finetune.comparison import Comparison, compare
+from finetune.comparison import REFERENCE, Comparison, compare
+from finetune.matrix_verb import write_matrix
 from finetune.recorded_runs import RECORD, read_runs
-from finetune.sweep_plan import robot, slug
+from finetune.sweep_plan import read_arms, robot, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "results" / "transfer"
@@ -86,6 +87,13 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
     ]
 
 
+def draw_matrix(arms: Path) -> None:
+    """Write the transfer matrix of the arms that are kept; SAC is none of them, as it has no encoder."""
+    kept, place = {run.arm for run in read_runs([KEPT])}, KEPT.relative_to(ROOT)
+    rows = [arm for arm in read_arms(arms) if arm in kept and arm != REFERENCE]
+    write_matrix([KEPT], KEPT, command=f"diffsr matrix {place} --arms {','.join(rows)} --out {place}", arms=rows)
+
+
 def main(
     tasks: str = TASKS,
     arms: Path = ROOT / "benchmarks" / "transfer.yaml",
@@ -118,6 +126,7 @@ def main(
             list(pool.map(partial(baseline, runs, total_steps), *zip(*product(names, seeds), strict=True)))
         keep(runs)
     write_comparison([KEPT], KEPT)
+    draw_matrix(arms)
     comparison = compare(read_runs([KEPT]))
     for folder in sorted(CARDS.glob("*/config.json")):
         if rows := saved(comparison, folder.parent.name):
