@@ -9,8 +9,6 @@ pretrained with that seed. Kept of a run: its evaluations with every episode, in
 The cards in model_cards/ get what their robot's encoders saved.
 """
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,29 +23,23 @@ if not __package__:
 
 from jsonargparse import auto_cli
 
+from benchmarks import study
 from benchmarks.sac import ARM as SAC
 from diffsr_hub.card import write_card
+from diffsr_hub.data.ids import BUNDLED
+from diffsr_hub.errors import exit_codes
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
 from finetune.comparison import REFERENCE, Comparison, compare
 from finetune.matrix_verb import write_matrix
-from finetune.recorded_runs import RECORD, read_runs
+from finetune.recorded_runs import read_runs
 from finetune.sweep_plan import read_arms, robot, slug
 
-ROOT = Path(__file__).resolve().parents[1]
-KEPT = ROOT / "docs" / "results" / "transfer"
-CARDS = ROOT / "model_cards"
+KEPT = study.ROOT / "docs" / "results" / "transfer"
+CARDS = study.ROOT / "model_cards"
 ABOUT = {"command": "python benchmarks/transfer.py", "source": "docs/transfer.md"}
 TASKS = "Hopper-v5,HalfCheetah-v5,diffsr/Hopper-backward-v0,diffsr/HalfCheetah-backward-v0"
-
-
-def pretrain(name: str, seed: int) -> None:
-    """Train the encoder of a robot and a seed where it is not there yet."""
-    folder = Path("runs/encoders") / f"{name}-{seed}"
-    if not (folder / "encoder" / "config.json").is_file():
-        flags = ["--dataset", f"mujoco/{name}/bundled-v0", "--download", "false", "--progress", "false"]
-        _program("pretrain/fit.py", *flags, "--seed", str(seed), "--run_dir", str(folder))
 
 
 def baseline(runs: Path, total_steps: int, task: str, seed: int) -> None:
@@ -55,16 +47,8 @@ def baseline(runs: Path, total_steps: int, task: str, seed: int) -> None:
     folder = runs / slug(task) / SAC / f"seed-{seed}"
     if not (folder / "finished").is_file():
         flags = ["--env", task, "--seed", str(seed), "--run_dir", str(folder), "--total_steps", str(total_steps)]
-        _program("benchmarks/sac.py", *flags)
+        study.program("benchmarks/sac.py", *flags)
         (folder / "finished").touch()
-
-
-def keep(runs: Path) -> None:
-    """Copy the raw results of all runs, finished or not, into the repository."""
-    for record in sorted(runs.glob(f"*/*/*/{RECORD}")):
-        place = KEPT / record.parent.relative_to(runs)
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy(record, place / RECORD)
 
 
 def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
@@ -89,14 +73,14 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
 
 def draw_matrix(arms: Path) -> None:
     """Write the transfer matrix of the arms that are kept; SAC is none of them, as it has no encoder."""
-    kept, place = {run.arm for run in read_runs([KEPT])}, KEPT.relative_to(ROOT)
+    kept, place = {run.arm for run in read_runs([KEPT])}, KEPT.relative_to(study.ROOT)
     rows = [arm for arm in read_arms(arms) if arm in kept and arm != REFERENCE]
     write_matrix([KEPT], KEPT, command=f"diffsr matrix {place} --arms {','.join(rows)} --out {place}", arms=rows)
 
 
 def main(
     tasks: str = TASKS,
-    arms: Path = ROOT / "benchmarks" / "transfer.yaml",
+    arms: Path = study.ROOT / "benchmarks" / "transfer.yaml",
     seeds: Sequence[int] = (0, 1, 2),
     total_steps: int = 30_000,
     runs: Path = Path("runs/transfer"),
@@ -116,15 +100,18 @@ def main(
     """
     names = tasks.split(",")
     if train:
-        with ThreadPoolExecutor(workers) as pool:
-            robots = sorted(set(map(robot, names)))
-            list(pool.map(pretrain, *zip(*product(robots, seeds), strict=True)))
-            settings = [f"--settings.total_steps={total_steps}", "--settings.video_steps=0"]
-            grid = ["--tasks", tasks, "--arms", str(arms), "--seeds", ",".join(map(str, seeds))]
-            where = ["--folder", str(runs), "--launcher", "processes", "--workers", str(workers)]
-            _program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *settings)
-            list(pool.map(partial(baseline, runs, total_steps), *zip(*product(names, seeds), strict=True)))
-        keep(runs)
+        robots = sorted(set(map(robot, names)))
+        encoders = [
+            partial(study.pretrain, f"mujoco/{name}/{BUNDLED}-v0", seed, Path(f"runs/encoders/{name}-{seed}"))
+            for name, seed in product(robots, seeds)
+        ]
+        study.carry_out(ThreadPoolExecutor(workers), encoders)
+        try:
+            study.sweep(names, arms, seeds, runs, workers=workers, total_steps=total_steps)
+            baselines = [partial(baseline, runs, total_steps, task, seed) for task, seed in product(names, seeds)]
+            study.carry_out(ThreadPoolExecutor(workers), baselines)
+        finally:
+            study.keep(runs, KEPT)
     write_comparison([KEPT], KEPT)
     draw_matrix(arms)
     comparison = compare(read_runs([KEPT]))
@@ -134,10 +121,6 @@ def main(
             write_card(folder.parent, f"diffsr-hub/{folder.parent.name}")
 
 
-def _program(*arguments: str) -> None:
-    first = [str(ROOT / arguments[0])] if arguments[0].endswith(".py") else [arguments[0]]
-    subprocess.run([sys.executable, *first, *arguments[1:]], check=True)
-
-
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)
