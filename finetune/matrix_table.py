@@ -4,6 +4,10 @@ from finetune.comparison_table import UNKNOWN, in_cell, lines
 from finetune.matrix import Cell, Column, Matrix
 from finetune.statistics import Estimate
 
+BOLD = (
+    "**Bold**: the interval leaves out 0; without any effect this happens in about 20 % of the cells with three seeds "
+    "of each, and in 6 % with five."
+)
 SPECS = {"mean_return": "+.2f", "success_rate": "+.0f"}
 """measure → how its gains are written"""
 SCALES = {"mean_return": 1.0, "success_rate": 100.0}
@@ -56,7 +60,7 @@ def _legend(matrix: Matrix) -> str:
     seeds = f"Seeds: {_range([len(cell.seeds) for cell in cells])} of each arm, " + (
         f"{_range([len(cell.reference_seeds) for cell in cells])} of {in_cell(matrix.reference)}."
     )
-    text = [matrix.definition, "**Bold**: the interval leaves out 0.", seeds]
+    text = [matrix.definition, BOLD, seeds]
     early: dict[str, list[int]] = {}
     for (arm, _), step in shorter(matrix).items():
         early.setdefault(in_cell(arm), []).append(step)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from finetune.matrix import matrix
-from finetune.matrix_table import table
+from finetune.matrix_table import BOLD, table
 from finetune.recorded_runs import read_runs
 from tests.finetune.runs import record_run
 
@@ -22,7 +22,7 @@ def test_every_arm_is_a_row_and_every_task_a_column(tmp_path: Path) -> None:
         "| random\\|ly | -0.30 | – (not run) |",
     ]
     assert found[-1].startswith("Gain over scratch: ")
-    assert found[-1].endswith("**Bold**: the interval leaves out 0. Seeds: 1 to 2 of each arm, 1 to 2 of scratch.")
+    assert found[-1].endswith(f" {BOLD} Seeds: 1 to 2 of each arm, 1 to 2 of scratch.")
 
 
 def test_an_interval_with_zero_in_it_is_not_bold(tmp_path: Path) -> None:
