@@ -120,14 +120,15 @@ def _stop_file(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _interrupted_once() -> Iterator[None]:
     """Ctrl-C and SIGTERM interrupt once; an impatient second one does not cut short what the runs save then."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    interrupted = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -90,7 +90,8 @@ def test_a_sweep_ends_with_1_where_a_run_fails_and_then_goes_on(
 def test_a_stopped_sweep_saves_its_runs_and_resumes_them(tmp_path: Path) -> None:
     """SIGTERM to the program, and Ctrl-C; then the same command comes to the end that an uninterrupted one has."""
     command = [sys.executable, "-m", "finetune.sweep_verb", "--tasks", "Hopper-v5", "--seeds", "0", *SHORT]
-    command += ["--folder", str(tmp_path), "--settings.total_steps", "400"]
+    command += ["--folder", str(tmp_path), "--settings.total_steps", "3000", "--settings.eval_every", "1500"]
+    command += ["--settings.checkpoint_every", "1500"]
     checkpoint = tmp_path / "Hopper-v5" / "scratch" / "seed-0" / "checkpoint" / "state.safetensors"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
         first = _when_written(checkpoint)
@@ -104,7 +105,7 @@ def test_a_stopped_sweep_saves_its_runs_and_resumes_them(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "1 of 1 runs are finished" in done.stdout
     (run,) = read_runs([tmp_path])
-    assert run.steps == (0, 200, 400)
+    assert run.steps == (0, 1500, 3000)
 
 
 def _when_written(file: Path) -> int:
