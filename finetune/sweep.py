@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Literal
 
 from finetune.launchers import Launch
 from finetune.sweep_plan import PlannedRun
 
+WAKE_SECONDS = 0.5
 State = Literal["left", "running", "done", "died", "failed", "stopped"]
 """died: will be resumed; failed: was, too often; stopped: by the user, saved"""
 Report = Callable[[PlannedRun, State, str], None]
@@ -48,14 +49,25 @@ def carry_out(
     with ThreadPoolExecutor(workers) as pool:
         try:
             jobs = [pool.submit(see_through, run) for run in runs]
-            for job in as_completed(jobs):
-                job.result()
+            _wait(jobs)
         except BaseException:
             stop.touch()
             pool.shutdown(wait=False, cancel_futures=True)
             with turn:  # a pool that Ctrl-C meets while it starts a thread forgets to wait for that thread
                 turn.wait_for(lambda: not busy)
             raise
+
+
+def _wait(jobs: Sequence[Future[None]]) -> None:
+    """Until all are done, or one raises.
+
+    It wakes up now and then, as two signals that come together do not interrupt a wait without an end.
+    """
+    left = set(jobs)
+    while left:
+        done, left = wait(left, timeout=WAKE_SECONDS, return_when=FIRST_EXCEPTION)
+        for job in done:
+            job.result()
 
 
 def _see_through(run: PlannedRun, launch: Launch, retries: int, stop: Path, report: Report) -> None:
