@@ -38,7 +38,20 @@ from finetune.sweep_plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
 CARDS = study.ROOT / "model_cards"
-ABOUT = {"command": "python benchmarks/transfer.py", "source": "docs/transfer.md"}
+ABOUT = {
+    "command": "python benchmarks/transfer.py",
+    "source": "docs/transfer.md",
+    "arms": {
+        "scratch": "ψ learns from nothing",
+        "random": "an untrained ψ, frozen: the control",
+        "frozen": "the pretrained ψ as it is",
+        "finetuned": "the pretrained ψ goes on learning",
+        "offline": "as scratch, and half of every batch is the encoder's own dataset, with the task's rewards",
+        "offline-warm": "as scratch, with updates on that dataset before the first step, and a share of it that falls to 0",
+        "pretrained-offline": "the same with the pretrained ψ, frozen",
+        SAC: "Stable-Baselines3's at its defaults",
+    },
+}
 TASKS = "Hopper-v5,HalfCheetah-v5,diffsr/Hopper-backward-v0,diffsr/HalfCheetah-backward-v0"
 
 
@@ -59,7 +72,6 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
             "arm": arm.name,
             "steps_to_scratch_final": {
                 **asdict(arm.to_threshold.steps),
-                **({"centre": None} if arm.to_threshold.censored else {}),
                 "reached": arm.to_threshold.reached,
                 "seeds": arm.to_threshold.runs,
             },

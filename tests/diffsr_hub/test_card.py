@@ -264,7 +264,8 @@ def test_what_it_saves_is_that_of_the_study(folder):
     write_json(folder / "transfer.json", TRANSFER)
     text = card(folder)
     assert row(text, "`Hopper-v5`") == ["`frozen`", "3 of 3", "9,000 [8,000, 12,345]", "2,900 [2,700, 3,100]"]
-    assert row(text, "`diffsr/Hopper-backward-v0`") == ["`random`", "1 of 4", "not reached", "–"]
+    assert row(text, "`diffsr/Hopper-backward-v0`") == ["`random`", "1 of 4", "> 22,000", "–"]
+    assert "- `frozen`: ψ as it was pretrained" in text
     for fact in ("30,000 environment steps", "`python benchmarks/transfer.py`", f"<{TRANSFER['source']}>"):
         assert fact in text
 

@@ -80,6 +80,7 @@ TRANSFER: dict[str, Any] = {
     "command": "python benchmarks/transfer.py",
     "source": "https://example.org/docs/transfer.md",
     "total_steps": 30_000,
+    "arms": {"frozen": "ψ as it was pretrained"},
     "rows": [
         {
             "task": "Hopper-v5",
@@ -90,7 +91,7 @@ TRANSFER: dict[str, Any] = {
         {
             "task": "diffsr/Hopper-backward-v0",
             "arm": "random",
-            "steps_to_scratch_final": {"centre": None, "low": None, "high": None, "reached": 1, "seeds": 4},
+            "steps_to_scratch_final": {"centre": 22_000.4, "low": 9_000, "high": 30_000, "reached": 1, "seeds": 4},
         },
     ],
 }
