@@ -47,7 +47,7 @@ ABOUT = {
         "frozen": "the pretrained ψ as it is",
         "finetuned": "the pretrained ψ goes on learning",
         "offline": "as scratch, and half of every batch is the encoder's own dataset, with the task's rewards",
-        "offline-warm": "as scratch, with updates on that dataset before the first step, and a share of it that falls to 0",
+        "offline-warm": "as scratch, with updates on that dataset before the first step and a share that falls",
         "pretrained-offline": "the same with the pretrained ψ, frozen",
         SAC: "Stable-Baselines3's at its defaults",
     },
