@@ -8,10 +8,10 @@ What is kept of a run is its encoder's `diagnostics.json`, and of the first seed
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ if not __package__:
 import numpy as np
 from jsonargparse import auto_cli
 
+from benchmarks import study
+from diffsr_hub.data.ids import bundled
+from diffsr_hub.errors import exit_codes
 from finetune.statistics import estimate
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "docs" / "results"
+RESULTS = study.ROOT / "docs" / "results"
 COLUMNS: dict[str, Callable[[dict[str, Any]], float]] = {
     "loss": lambda report: report["loss"]["mean"]["encoder"],
     "loss, linear dynamics": lambda report: report["loss"]["mean"]["linear_dynamics"],
@@ -46,9 +48,8 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], float]] = {
 def pretrain(robot: str, seed: int, runs: Path) -> None:
     """Train one encoder and keep what it knows."""
     run = runs / f"{robot}-{seed}"
-    command = [sys.executable, str(ROOT / "pretrain" / "fit.py"), "--dataset", f"mujoco/{robot}/bundled-v0"]
     flags = ["--download", "false", "--progress", "false", "--seed", str(seed), "--run_dir", str(run)]
-    subprocess.run([*command, *flags], check=True)
+    study.program("pretrain/fit.py", "--dataset", bundled(f"mujoco/{robot}"), *flags)
     kept = RESULTS / robot
     kept.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "encoder" / "diagnostics.json", kept / f"diagnostics-{seed}.json")
@@ -92,12 +93,11 @@ def main(
     if train:
         # The first seed of every robot alone, so that two processes do not collect the same dataset.
         for chosen in (range(1), range(1, seeds)):
-            with ThreadPoolExecutor(processes) as pool:
-                jobs = [pool.submit(pretrain, robot, seed, runs) for seed in chosen for robot in robots]
-                for job in jobs:
-                    job.result()
+            jobs = [partial(pretrain, robot, seed, runs) for seed in chosen for robot in robots]
+            study.carry_out(ThreadPoolExecutor(processes), jobs)
     print(table(robots))
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

@@ -25,7 +25,7 @@ import yaml
 from jsonargparse import auto_cli
 
 from benchmarks import study
-from diffsr_hub.data.ids import BUNDLED
+from diffsr_hub.data.ids import BUNDLED, bundled
 from diffsr_hub.data.source import local_datasets
 from diffsr_hub.errors import exit_codes, unknown
 from diffsr_hub.meta_world.tasks import NAMESPACE, members
@@ -113,7 +113,7 @@ def main(
         names, selected = [full_name(task) for task in tasks.split(",")], chosen(read_arms(arms), only)
         planned, there = plan(names, selected, seeds, runs, {}), local_datasets()
         for task in tasks_with_data(planned):
-            if f"{task}/{BUNDLED}-v0" not in there:
+            if bundled(task) not in there:
                 collect(task, steps=collect_steps, processes=workers)
         steps = ("--max_steps", str(pretrain_steps))
         needed = [partial(study.pretrain, e.dataset, e.seed, e.run_dir, *steps) for e in encoders(planned)]

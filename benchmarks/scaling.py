@@ -36,6 +36,7 @@ from torch import Tensor
 from benchmarks import study
 from benchmarks.meta_world import KEPT, full_name
 from diffsr_hub.data import Episodes, load
+from diffsr_hub.data.ids import bundled
 from diffsr_hub.data.source import local_datasets, open_source
 from diffsr_hub.diagnostics import random_encoder
 from diffsr_hub.diagnostics.heldout import draw_sample
@@ -50,7 +51,6 @@ from finetune.statistics import Estimate, estimate
 from pretrain import fit
 from pretrain.collect import collect
 from pretrain.config import PretrainConfig
-from pretrain.datamodule import TransitionDataModule
 from pretrain.run_folder import RunFolder
 from pretrain.scripted import NOISE_LEVELS
 
@@ -143,17 +143,13 @@ def datasets_in(folder: Path) -> Iterator[None]:
             os.environ["MINARI_DATASETS_PATH"] = before
 
 
-def dataset(task: str) -> str:
-    return f"{task}/bundled-v0"
-
-
 def provide(task: str, episodes: int, workers: int) -> None:
     """Collect a dataset of so many episodes unless there is one of at least as many.
 
     Raises:
         UserError: There is a smaller one.
     """
-    steps, name = episodes * EPISODE_STEPS, dataset(task)
+    steps, name = episodes * EPISODE_STEPS, bundled(task)
     if name not in local_datasets():
         collect(task, steps=steps, processes=workers)
     elif (there := open_source(name).metadata["total_episodes"]) < episodes:
@@ -172,7 +168,7 @@ def pretrain(size: Size, seed: int, updates: int, place: Path, datasets: Path | 
     folder = RunFolder(place)
     torch.set_num_threads(1)
     fit.quieten_lightning()
-    names = [dataset(task) for task in size.tasks]
+    names = [bundled(task) for task in size.tasks]
     if datasets is None:
         episodes = load(names)
     else:
@@ -185,14 +181,7 @@ def pretrain(size: Size, seed: int, updates: int, place: Path, datasets: Path | 
     config = replace(config, resume=place) if folder.dataset.is_file() else replace(config, run_dir=place)
     L.seed_everything(seed, verbose=False)
     module = fit.build_module(config, fit.build_model(config, episodes, learned))
-    data = TransitionDataModule(
-        episodes,
-        episodes.indices(learned),
-        episodes.indices(held_out),
-        batch_size=config.batch_size,
-        num_levels=config.num_levels,
-        seed=seed,
-    )
+    data = fit.build_data(config, episodes, learned, held_out)
     seconds = fit.train(config, folder, module, data)
     module.model.cpu().eval().save_pretrained(folder.encoder)
     print(f"{size.name} seed {seed}: {updates:,} updates, {seconds:.0f} s", flush=True)
@@ -206,7 +195,7 @@ def measure(size: Size, seed: int, place: Path, probe: str, datasets: Path, coun
     """Measure one encoder on a probe task: half of its last `count` episodes fit the linear probes."""
     torch.set_num_threads(1)
     with datasets_in(datasets):
-        episodes = load([dataset(probe)])
+        episodes = load([bundled(probe)])
     fitting, measuring = torch.arange(episodes.num_episodes)[-count:].tensor_split(2)
     model = DiffSR.from_pretrained(place / "encoder")
     row = {

@@ -26,14 +26,13 @@ from jsonargparse import auto_cli
 from benchmarks import study
 from benchmarks.sac import ARM as SAC
 from diffsr_hub.card import write_card
-from diffsr_hub.data.ids import BUNDLED
+from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import exit_codes
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
-from finetune.comparison import REFERENCE, Comparison, compare
+from finetune.comparison import REFERENCE, Comparison
 from finetune.matrix_verb import write_matrix
-from finetune.recorded_runs import read_runs
 from finetune.sweep_plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
@@ -83,9 +82,9 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def draw_matrix(arms: Path) -> None:
+def draw_matrix(comparison: Comparison, arms: Path) -> None:
     """Write the transfer matrix of the arms that are kept; SAC is none of them, as it has no encoder."""
-    kept, place = {run.arm for run in read_runs([KEPT])}, KEPT.relative_to(study.ROOT)
+    kept, place = {arm.name for task in comparison.tasks for arm in task.arms}, KEPT.relative_to(study.ROOT)
     rows = [arm for arm in read_arms(arms) if arm in kept and arm != REFERENCE]
     write_matrix([KEPT], KEPT, command=f"diffsr matrix {place} --arms {','.join(rows)} --out {place}", arms=rows)
 
@@ -114,7 +113,7 @@ def main(
     if train:
         robots = sorted(set(map(robot, names)))
         encoders = [
-            partial(study.pretrain, f"mujoco/{name}/{BUNDLED}-v0", seed, Path(f"runs/encoders/{name}-{seed}"))
+            partial(study.pretrain, bundled(f"mujoco/{name}"), seed, Path(f"runs/encoders/{name}-{seed}"))
             for name, seed in product(robots, seeds)
         ]
         study.carry_out(ThreadPoolExecutor(workers), encoders)
@@ -124,9 +123,8 @@ def main(
             study.carry_out(ThreadPoolExecutor(workers), baselines)
         finally:
             study.keep(runs, KEPT)
-    write_comparison([KEPT], KEPT)
-    draw_matrix(arms)
-    comparison = compare(read_runs([KEPT]))
+    comparison = write_comparison([KEPT], KEPT)
+    draw_matrix(comparison, arms)
     for folder in sorted(CARDS.glob("*/config.json")):
         if rows := saved(comparison, folder.parent.name):
             write_json(folder.parent / TRANSFER, {**ABOUT, "total_steps": total_steps, "rows": rows})

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffsr_hub.command import VerbParser, verb_parser
 from diffsr_hub.errors import exit_codes
 from diffsr_hub.pretrained import write_json, write_text
+
+if TYPE_CHECKING:
+    from finetune.comparison import Comparison
 
 DESCRIPTION = """Group runs by task and arm, and compare the arms over their seeds: final value, area under the learning
 curve, steps to a threshold. Writes comparison.md, comparison.json and comparison.png."""
@@ -35,8 +38,8 @@ def write_comparison(
     reference: str | None = None,
     threshold: float | None = None,
     measure: str = "mean_return",
-) -> None:
-    """Compare the runs in `paths`, write the three files into `out` and print the table.
+) -> "Comparison":
+    """Compare the runs in `paths`, write the three files into `out` and print the table; returns the comparison.
 
     Raises:
         UserError: as `read_runs` and `compare`.
@@ -48,6 +51,7 @@ def write_comparison(
 
     comparison = compare(read_runs(paths), reference=reference, threshold=threshold, measure=measure)
     write_out(out, "comparison", table(comparison), comparison.summary(), partial(draw, comparison))
+    return comparison
 
 
 def parser_of_runs(verb: str, description: str, *, out: str) -> VerbParser:

@@ -10,6 +10,7 @@ from finetune.launchers import Launch
 from finetune.sweep_plan import PlannedRun
 
 WAKE_SECONDS = 0.5
+"""between two looks at signals"""
 State = Literal["left", "running", "done", "died", "failed", "stopped"]
 """died: will be resumed; failed: was, too often; stopped: by the user, saved"""
 Report = Callable[[PlannedRun, State, str], None]

@@ -122,8 +122,13 @@ def plan(
         if own:
             raise UserError(f"the sweep itself sets {own[0]} of each run; take it out of the settings")
         run_folder = folder.resolve() / slug(env) / arm / f"seed-{seed}"
-        names = {"env": env, "name": env.rpartition("/")[2], "task": slug(env), "robot": robot(env)}
-        words = {"seed": str(seed), **names}
+        words = {
+            "seed": str(seed),
+            "env": env,
+            "name": env.rpartition("/")[2],
+            "task": slug(env),
+            "robot": robot(env),
+        }
         runs.append(
             PlannedRun(
                 env=env,

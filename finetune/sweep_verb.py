@@ -33,7 +33,7 @@ class SweepConfig:
     encoders: str = "none"
     """Folders or repositories of encoders, separated by commas; none learns one from scratch."""
     arms: Path | None = None
-    """YAML file of named settings instead of encoders; their text may hold {robot}, {task}, {env} and {seed}."""
+    """YAML file of named settings instead of encoders; with {robot}, {task}, {env}, {name} and {seed} in them."""
     seeds: str = "0,1,2"
     """Seeds, separated by commas."""
     folder: Path = Path("runs/sweep")

@@ -23,7 +23,7 @@ from minari.data_collector.episode_buffer import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
 
-from diffsr_hub.data.ids import BUNDLED
+from diffsr_hub.data.ids import BUNDLED, bundled
 from diffsr_hub.data.source import datasets_root
 from diffsr_hub.data.versions import software
 from diffsr_hub.errors import UserError, exit_codes
@@ -78,7 +78,7 @@ def collect(
         raise UserError(f"processes must be at least 0, not {processes}")
     missing = namespaces if overwrite else [entry for entry in namespaces if not _place(entry).exists()]
     if not missing:
-        there = _identifier(name) if namespaces == [name] else f"every dataset of {name}"
+        there = bundled(name) if namespaces == [name] else f"every dataset of {name}"
         raise UserError(f"{there} exists in {datasets_root()}: --overwrite replaces it")
     if len(missing) < len(namespaces):
         say(f"{name}: {len(namespaces) - len(missing)} of {len(namespaces)} datasets exist already and stay")
@@ -86,7 +86,7 @@ def collect(
         datasets_root().mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=datasets_root()).close()  # an unwritable folder is found out now, not at the end
     _play(source, missing, steps, seed, processes, overwrite=overwrite, say=say)
-    return [_identifier(entry) for entry in namespaces]
+    return [bundled(entry) for entry in namespaces]
 
 
 def _play(
@@ -97,22 +97,18 @@ def _play(
         with _disk_errors(), tempfile.TemporaryDirectory(prefix=".collecting-", dir=datasets_root()) as work:
             _write(Path(work) / BUNDLED, mixture, _metadata(mixture, command))
             _publish(Path(work) / BUNDLED, mixture.namespace, overwrite=overwrite)
-        _report(_identifier(mixture.namespace), [episode for _, episode in mixture.episodes], say)
-
-
-def _identifier(namespace: str) -> str:
-    return f"{namespace}/{BUNDLED}-v0"
+        _report(bundled(mixture.namespace), [episode for _, episode in mixture.episodes], say)
 
 
 def _place(namespace: str) -> Path:
-    return datasets_root() / _identifier(namespace)
+    return datasets_root() / bundled(namespace)
 
 
 def _metadata(mixture: Mixture, command: str) -> dict[str, Any]:
     """Minari's metadata, and under `behaviour` who collected how much of it."""
     used = software()
     return mixture.facts | {
-        "dataset_id": _identifier(mixture.namespace),
+        "dataset_id": bundled(mixture.namespace),
         "author": {"diffsr-hub"},
         "code_permalink": f"pretrain/collect.py of diffsr-hub {used['diffsr-hub']}, commit {used['git_commit']}",
         "requirements": [f"{package}=={version(package)}" for package in ("mujoco", "gymnasium")],

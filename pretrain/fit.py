@@ -72,6 +72,20 @@ def build_module(config: PretrainConfig, model: DiffSR) -> DiffSRModule:
     )
 
 
+def build_data(
+    config: PretrainConfig, episodes: Episodes, train_ids: Tensor, validation_ids: Tensor
+) -> TransitionDataModule:
+    """The batches of some episodes, and of others to validate on."""
+    return TransitionDataModule(
+        episodes,
+        episodes.indices(train_ids),
+        episodes.indices(validation_ids),
+        batch_size=config.batch_size,
+        num_levels=config.num_levels,
+        seed=config.seed,
+    )
+
+
 def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked, timer: Timer) -> L.Trainer:
     """Lightning's Trainer with sparse logging, whole batches and steps as the only unit of progress."""
     checkpoint = ModelCheckpoint(
@@ -148,14 +162,7 @@ def run(config: PretrainConfig) -> Path:
     folder = RunFolder.of(config)
     L.seed_everything(config.seed, verbose=False)
     module = build_module(config, build_model(config, episodes, train_ids))
-    data = TransitionDataModule(
-        episodes,
-        episodes.indices(train_ids),
-        episodes.indices(validation_ids),
-        batch_size=config.batch_size,
-        num_levels=config.num_levels,
-        seed=config.seed,
-    )
+    data = build_data(config, episodes, train_ids, validation_ids)
     seconds = train(config, folder, module, data)
     leave_encoder(module.model, folder, facts(config, episodes, resolution, seconds), data, (train_ids, validation_ids))
     return folder.encoder

@@ -24,6 +24,11 @@ class DatasetId(NamedTuple):
     version: int | None
 
 
+def bundled(namespace: str) -> str:
+    """The dataset that this project can collect: `mujoco/hopper/bundled-v0` of `mujoco/hopper`."""
+    return f"{namespace}/{BUNDLED}-v0"
+
+
 def parse(text: str) -> DatasetId:
     """Take an id apart; the version is optional.
 
