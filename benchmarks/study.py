@@ -4,11 +4,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from itertools import product
 from pathlib import Path
 
+from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import UserError
 from finetune.recorded_runs import RECORD
+from finetune.sweep_plan import robot
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,14 +47,37 @@ def pretrain(dataset: str, seed: int, folder: Path, *flags: str) -> None:
         program("pretrain/fit.py", "--dataset", dataset, "--seed", str(seed), *where, *flags)
 
 
+def pretrain_robots(tasks: Iterable[str], seeds: Iterable[int], workers: int) -> None:
+    """Train the encoders of the robots of some tasks, one a seed, on the bundled datasets: runs/encoders/ROBOT-SEED."""
+    encoders = product(sorted(set(map(robot, tasks))), seeds)
+    jobs = [partial(pretrain, bundled(f"mujoco/{n}"), seed, Path(f"runs/encoders/{n}-{seed}")) for n, seed in encoders]
+    carry_out(ThreadPoolExecutor(workers), jobs)
+
+
 def sweep(
-    tasks: Sequence[str], arms: Path, seeds: Sequence[int], folder: Path, *, workers: int, total_steps: int
+    tasks: Sequence[str],
+    arms: Path,
+    seeds: Sequence[int],
+    folder: Path,
+    *,
+    workers: int,
+    **settings: int,
 ) -> None:
-    """Run every task with every arm and every seed, without videos and without the network."""
+    """Run every task with every arm and every seed, without videos and without the network.
+
+    Args:
+        tasks: Ids of environments.
+        arms: YAML file of arms.
+        seeds: Of the runs.
+        folder: Where the runs go.
+        workers: Runs at a time.
+        settings: Others of `diffsr finetune`, of every run.
+    """
     grid = ["--tasks", ",".join(tasks), "--arms", str(arms), "--seeds", ",".join(map(str, seeds))]
     where = ["--folder", str(folder), "--launcher", "processes", "--workers", str(workers)]
-    settings = [f"--settings.total_steps={total_steps}", "--settings.video_steps=0", "--settings.download=false"]
-    program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *settings)
+    every = {**settings, "video_steps": 0, "download": "false"}
+    flags = [f"--settings.{name}={value}" for name, value in every.items()]
+    program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *flags)
 
 
 def keep(runs: Path, kept: Path) -> None:

@@ -26,7 +26,6 @@ from jsonargparse import auto_cli
 from benchmarks import study
 from benchmarks.sac import ARM as SAC
 from diffsr_hub.card import write_card
-from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import exit_codes
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
@@ -78,7 +77,7 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
         }
         for task in comparison.tasks
         for arm in task.arms
-        if robot(task.env) == name and arm.to_threshold is not None
+        if robot(task.env) == name and arm.name in ABOUT["arms"] and arm.to_threshold is not None
     ]
 
 
@@ -111,12 +110,7 @@ def main(
     """
     names = tasks.split(",")
     if train:
-        robots = sorted(set(map(robot, names)))
-        encoders = [
-            partial(study.pretrain, bundled(f"mujoco/{name}"), seed, Path(f"runs/encoders/{name}-{seed}"))
-            for name, seed in product(robots, seeds)
-        ]
-        study.carry_out(ThreadPoolExecutor(workers), encoders)
+        study.pretrain_robots(names, seeds, workers)
         try:
             study.sweep(names, arms, seeds, runs, workers=workers, total_steps=total_steps)
             baselines = [partial(baseline, runs, total_steps, task, seed) for task, seed in product(names, seeds)]

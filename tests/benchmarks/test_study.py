@@ -50,3 +50,19 @@ def test_an_encoder_is_trained_once_and_resumed(tmp_path: Path, monkeypatch: pyt
 def test_a_program_that_fails_is_one_line() -> None:
     with pytest.raises(UserError, match=r"^-c .* ended with exit code 3; the same study goes on from there$"):
         study.program("-c", "raise SystemExit(3)")
+
+
+def test_a_sweep_has_the_settings_of_its_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(study, "program", lambda *arguments: calls.append(arguments))
+    study.sweep(["A-v0", "B-v0"], Path("arms.yaml"), [1, 2], Path("runs"), workers=2, total_steps=5, eval_every=1)
+    flags = ["--settings.total_steps=5", "--settings.eval_every=1", "--settings.video_steps=0"]
+    assert calls[0][-4:] == (*flags, "--settings.download=false")
+    assert "A-v0,B-v0" in calls[0] and "1,2" in calls[0]
+
+
+def test_every_robot_has_an_encoder_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, int, Path]] = []
+    monkeypatch.setattr(study, "pretrain", lambda *arguments: calls.append(arguments))
+    study.pretrain_robots(["Hopper-v5", "diffsr/Hopper-backward-v0"], (0, 1), workers=1)
+    assert calls == [("mujoco/hopper/bundled-v0", s, Path(f"runs/encoders/hopper-{s}")) for s in (0, 1)]

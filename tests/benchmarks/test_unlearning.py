@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from benchmarks.study import ROOT
+from benchmarks.unlearning import HEAD, table
+from finetune.recorded_runs import Run
+from finetune.sweep_plan import plan, read_arms, write_down
+
+
+def test_a_drop_is_the_lowest_evaluation_per_first_one() -> None:
+    returns = (100.0, 80.0, 3_000.4)
+    run = Run(Path(), "Hopper-v5", "frozen", 1, (0, 500, 1_000), (0, 1, 2), {"mean_return": returns})
+    assert table([run]) == HEAD + "| Hopper-v5 | frozen | 1 | 100 | 80 | 0.80 | 3,000 |\n"
+
+
+def test_every_arm_is_one_that_a_run_can_have(tmp_path: Path) -> None:
+    write_down(plan(["Hopper-v5"], read_arms(ROOT / "benchmarks" / "unlearning.yaml"), [1], tmp_path, {}))
