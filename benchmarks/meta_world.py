@@ -39,6 +39,10 @@ KEPT = study.ROOT / "docs" / "results" / "metaworld"
 TASKS = "door-close,drawer-open,button-press,drawer-close"
 SUCCESS = 0.5
 """the success rate of which it is counted how many steps it took"""
+EVALUATE_EVERY = 3_000
+"""steps: an evaluation of ten episodes takes 5,000"""
+ARMS = study.ROOT / "benchmarks" / "metaworld.yaml"
+GROUPS = study.ROOT / "benchmarks" / "metaworld_groups.yaml"
 
 
 class Encoder(NamedTuple):
@@ -83,7 +87,7 @@ def tasks_with_data(runs: Sequence[PlannedRun]) -> list[str]:
 
 def main(
     tasks: str = TASKS,
-    arms: Path = study.ROOT / "benchmarks" / "metaworld.yaml",
+    arms: Path = ARMS,
     only: str = "",
     seeds: Sequence[int] = (0, 1, 2),
     total_steps: int = 30_000,
@@ -121,10 +125,12 @@ def main(
         runs.mkdir(parents=True, exist_ok=True)
         write_text(runs / "arms.yaml", yaml.safe_dump(selected, sort_keys=False))
         try:
-            study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, total_steps=total_steps)
+            often = {"total_steps": total_steps, "eval_every": EVALUATE_EVERY}
+            study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **often)
         finally:
             study.keep(runs, kept)
-    write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
+    comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
+    study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the studies have in common: programs of the project, started as a user does; they go on where they stopped."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import UserError
+from finetune.comparison import REFERENCE, Comparison
+from finetune.matrix_verb import write_matrix
 from finetune.recorded_runs import RECORD
 from finetune.sweep_plan import robot
 
@@ -86,6 +89,21 @@ def keep(runs: Path, kept: Path) -> None:
         place = kept / record.parent.relative_to(runs)
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(record, place / RECORD)
+
+
+def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path) -> None:
+    """Write the transfer matrix of the raw results in `kept`, once there is an arm to be held against scratch.
+
+    Args:
+        comparison: Of them.
+        order: Of the rows; an arm that is not in it has none.
+        kept: Folder.
+    """
+    found, place = {arm.name for task in comparison.tasks for arm in task.arms}, os.path.relpath(kept, ROOT)
+    rows = [arm for arm in order if arm in found and arm != REFERENCE]
+    if rows and REFERENCE in found:
+        command = f"diffsr matrix {place} --arms {','.join(rows)} --out {place}"
+        write_matrix([kept], kept, command=command, arms=rows)
 
 
 def carry_out(pool: Executor, jobs: Iterable[Callable[[], object]]) -> None:

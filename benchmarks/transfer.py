@@ -30,8 +30,7 @@ from diffsr_hub.errors import exit_codes
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
-from finetune.comparison import REFERENCE, Comparison
-from finetune.matrix_verb import write_matrix
+from finetune.comparison import Comparison
 from finetune.sweep_plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
@@ -81,13 +80,6 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def draw_matrix(comparison: Comparison, arms: Path) -> None:
-    """Write the transfer matrix of the arms that are kept; SAC is none of them, as it has no encoder."""
-    kept, place = {arm.name for task in comparison.tasks for arm in task.arms}, KEPT.relative_to(study.ROOT)
-    rows = [arm for arm in read_arms(arms) if arm in kept and arm != REFERENCE]
-    write_matrix([KEPT], KEPT, command=f"diffsr matrix {place} --arms {','.join(rows)} --out {place}", arms=rows)
-
-
 def main(
     tasks: str = TASKS,
     arms: Path = study.ROOT / "benchmarks" / "transfer.yaml",
@@ -118,7 +110,7 @@ def main(
         finally:
             study.keep(runs, KEPT)
     comparison = write_comparison([KEPT], KEPT)
-    draw_matrix(comparison, arms)
+    study.draw_matrix(comparison, read_arms(arms), KEPT)  # without SAC, which has no encoder
     for folder in sorted(CARDS.glob("*/config.json")):
         if rows := saved(comparison, folder.parent.name):
             write_json(folder.parent / TRANSFER, {**ABOUT, "total_steps": total_steps, "rows": rows})

@@ -1,3 +1,4 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -6,6 +7,9 @@ import pytest
 
 from benchmarks import study
 from diffsr_hub.errors import UserError
+from diffsr_hub.pretrained import write_json
+from finetune.comparison import compare
+from finetune.recorded_runs import RECORD, read_runs
 
 
 def test_after_a_failure_nothing_more_begins() -> None:
@@ -66,3 +70,22 @@ def test_every_robot_has_an_encoder_a_seed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(study, "pretrain", lambda *arguments: calls.append(arguments))
     study.pretrain_robots(["Hopper-v5", "diffsr/Hopper-backward-v0"], (0, 1), workers=1)
     assert calls == [("mujoco/hopper/bundled-v0", s, Path(f"runs/encoders/hopper-{s}")) for s in (0, 1)]
+
+
+def test_the_matrix_comes_with_the_first_arm_beside_scratch(tmp_path: Path) -> None:
+    def record(arm: str, success: float) -> None:
+        rows = [{"step": s, "seconds": s, "mean_return": 0.0, "success_rate": success * s} for s in (0, 1)]
+        (tmp_path / arm).mkdir()
+        write_json(tmp_path / arm / RECORD, {"arm": arm, "env": "A-v0", "seed": 0, "evaluations": rows})
+
+    def draw() -> None:
+        study.draw_matrix(compare(read_runs([tmp_path])), ["scratch", "frozen", "other"], tmp_path)
+
+    record("scratch", 0.5)
+    record("sac", 1.0)
+    draw()
+    assert not (tmp_path / "matrix.json").exists()  # SAC is none of the rows
+    record("frozen", 0.75)
+    draw()
+    matrix = json.loads((tmp_path / "matrix.json").read_text())
+    assert matrix["arms"] == ["frozen"] and matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
