@@ -12,6 +12,7 @@ from torch import Tensor
 
 from diffsr_hub.errors import UserError
 from finetune import checkpoint, replay_files
+from finetune.agent import Agent
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.environments import make
 from finetune.evaluation import evaluate
@@ -56,7 +57,12 @@ class Training:
             n_step=config.n_step,
             discount=config.discount,
         )
-        self.agent = fresh_agent(config, self.interaction.envs)
+        # Only a new run needs its encoder: a checkpoint knows everything of it.
+        self.agent = (
+            Agent(**checkpoint.load(folder.checkpoint)["agent"])
+            if self._is_resumed()
+            else fresh_agent(config, self.interaction.envs)
+        )
         with torch.random.fork_rng():  # the reward's head starts from the run's seed too
             torch.manual_seed(config.seed)
             self.learner = Learner(
@@ -129,7 +135,7 @@ class Training:
 
     def _begin(self) -> None:
         """Come to the first step, or to where the run was interrupted, which may be on the way there."""
-        resumed = self.config.resume is not None and self.folder.checkpoint.is_file()
+        resumed = self._is_resumed()
         if resumed:
             self._restore()
         elif self.offline is not None:
@@ -140,6 +146,9 @@ class Training:
             self._evaluate()
         if not resumed:
             self.save()
+
+    def _is_resumed(self) -> bool:
+        return self.config.resume is not None and self.folder.checkpoint.is_file()
 
     def _warm_start(self) -> None:
         """The updates before the first step."""
@@ -270,6 +279,7 @@ class Training:
             "measured_rows": self.measured_rows,
             "generator": self.generator.get_state(),
             "metrics": self.metrics,
+            "agent": self.agent.arguments,
             "learner": self.learner.state_dict(),
             "interaction": self.interaction.state_dict(),
             "record": self.record.state_dict(),

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -313,6 +314,17 @@ def test_a_run_that_died_goes_on_bit_for_bit(dataset, monkeypatch, step, capacit
     assert len(Path("died/progress.csv").read_text().splitlines()) == len(
         Path("whole/progress.csv").read_text().splitlines()
     )
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetuned", "random"])
+def test_a_run_goes_on_without_the_encoder_that_it_began_with(monkeypatch, mode):
+    train("whole", mode=mode)
+    at_step(monkeypatch, 34, crash)
+    with pytest.raises(ZeroDivisionError):
+        train("died", mode=mode, checkpoint_every=10)
+    shutil.rmtree("encoder")
+    train("died", resume=True, mode=mode, checkpoint_every=10)
+    assert weights("died") == weights("whole") and curve("died") == curve("whole")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
