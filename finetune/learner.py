@@ -46,20 +46,23 @@ class Learner:
         self.averages: list[Tensor] = [p for target in averages for p in target.parameters()]
         self.followed: list[Tensor] = [p for newest in averages.values() for p in newest.parameters()]
 
-    def update(self, batch: Batch, imitated: int = 0, imitation_coef: float = 0.0) -> dict[str, Tensor]:
+    def update(
+        self, batch: Batch, imitated: int = 0, imitation_coef: float = 0.0, *, moves_psi: bool = True
+    ) -> dict[str, Tensor]:
         """One update of everything on one batch.
 
         Args:
             batch: `[B]` transitions, raw.
             imitated: How many of the last ones come from behaviour that may be worth imitating.
             imitation_coef: Weight of that.
+            moves_psi: Whether the representation may learn, if it learns at all.
 
         Returns:
             Losses and the mean value, detached, by name.
         """
         batch = self._normalized(batch)
         metrics: dict[str, Tensor] = {}
-        if self.learns_representation and self.updates % self.config.representation_every == 0:
+        if moves_psi and self.learns_representation and self.updates % self.config.representation_every == 0:
             metrics |= self._update_representation(batch)
         with torch.no_grad():
             psi = self._psi(batch.obs, batch.action)

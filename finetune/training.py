@@ -151,11 +151,11 @@ class Training:
         return self.config.resume is not None and self.folder.checkpoint.is_file()
 
     def _warm_start(self) -> None:
-        """The updates before the first step."""
+        """The updates before the first step; a pretrained ψ stays as it is until then."""
         while self.step == 0 and self.learner.updates < self.config.warm_start:
             self._stop_if_asked()
             start = time.process_time()
-            self._update(offline_share=1.0)
+            self._update(offline_share=1.0, moves_psi=self.config.encoder == SCRATCH)
             self.seconds += time.process_time() - start
             if self.learner.updates % self.config.checkpoint_every == 0:
                 self.save()
@@ -200,7 +200,7 @@ class Training:
         for _ in range(self.config.updates_per_step * self.config.num_envs):
             self._update(share if self.offline is not None else 0.0)
 
-    def _update(self, offline_share: float) -> None:
+    def _update(self, offline_share: float, *, moves_psi: bool = True) -> None:
         """One update on a batch of which a share is offline."""
         size = self.config.batch_size
         offline = round(size * offline_share)
@@ -211,7 +211,7 @@ class Training:
             rows.append(self.offline.sample(offline, self.generator))
         imitation = self.config.imitation_coef * offline_share
         batch = self.replay.batch(torch.cat(rows))
-        self.metrics |= self.learner.update(batch, imitated=offline, imitation_coef=imitation)
+        self.metrics |= self.learner.update(batch, offline, imitation, moves_psi=moves_psi)
 
     def _measure(self, replay: Replay) -> None:
         """Take the scale of the rewards, and from scratch the statistics of the observations, from data."""

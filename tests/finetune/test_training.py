@@ -243,10 +243,10 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, float]]:
     seen: list[tuple[int, int, float]] = []
     original = Learner.update
 
-    def update(self: Learner, batch: Batch, imitated: int = 0, imitation_coef: float = 0.0) -> Any:
+    def update(self: Learner, batch: Batch, imitated: int, imitation_coef: float, **others: Any) -> Any:
         assert len(batch.obs) == 16
         seen.append((self.updates, imitated, imitation_coef))
-        return original(self, batch, imitated, imitation_coef)
+        return original(self, batch, imitated, imitation_coef, **others)
 
     monkeypatch.setattr(Learner, "update", update)
     return seen
@@ -255,9 +255,9 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, float]]:
 def test_a_share_of_every_batch_is_offline_and_comes_last(dataset, monkeypatch):
     seen, original, parts = spy(monkeypatch), Learner.update, []
 
-    def update(self: Learner, batch: Batch, imitated: int = 0, imitation_coef: float = 0.0) -> Any:
+    def update(self: Learner, batch: Batch, imitated: int, imitation_coef: float, **others: Any) -> Any:
         parts.append((batch.obs[:-imitated], batch.obs[-imitated:]))
-        return original(self, batch, imitated, imitation_coef)
+        return original(self, batch, imitated, imitation_coef, **others)
 
     monkeypatch.setattr(Learner, "update", update)
     found = train(offline_dataset=dataset, offline_fraction=0.25)
@@ -339,6 +339,18 @@ def test_asked_to_stop_it_saves_says_how_to_go_on_and_does(dataset, monkeypatch,
     assert signal.getsignal(number) is before
     train("a run", resume=True, offline_dataset=dataset)
     assert weights("a run") == weights("whole") and curve("a run") == curve("whole")
+
+
+def test_a_pretrained_psi_begins_to_move_with_the_first_step(dataset):
+    """So that a run whose ψ learns starts where the same run with a frozen ψ does."""
+    same = {"offline_dataset": dataset, "warm_start": 30, "num_envs": 1, "n_step": 1}
+    found = {mode: train(mode, mode=mode, total_steps=1, **same) for mode in ("frozen", "finetuned")}
+    assert curve("frozen")[0] == curve("finetuned")[0]
+    assert not found["frozen"].learner.encoder_optimizer.state
+    moves = {float(s["step"]) for s in found["finetuned"].learner.encoder_optimizer.state.values()}
+    assert moves == {1.0}  # the update of the first step
+    scratch = train("scratch", encoder="none", **same, total_steps=1).learner.encoder_optimizer.state
+    assert {float(s["step"]) for s in scratch.values()} == {31.0}  # that ψ has nothing to lose
 
 
 def test_a_warm_start_can_be_stopped_and_gone_on_with(dataset, monkeypatch):
