@@ -57,9 +57,22 @@ def load_offline(
         raise UserError(
             f"the actions of {config.offline_dataset} {other}, those of {config.env} from {bounds[0]} to {bounds[1]}"
         )
-    if config.env not in TASKS and episodes.env_id not in (None, config.env):
+    if config.env in TASKS:
+        _check_robot(episodes, config.env)
+    elif episodes.env_id not in (None, config.env):
         say(f"{config.offline_dataset} keeps the rewards of {episodes.env_id}: those of {config.env} are not known")
     return _fill(episodes, config)
+
+
+def _check_robot(episodes: Episodes, env_id: str) -> None:
+    """Refuse data of another robot, whose sizes and bounds may be the same."""
+    robot = TASKS[env_id].robot
+    for dataset in episodes.provenance:
+        found = (dataset["env_spec"] or {}).get("id")
+        if found is not None and not robot.is_in(found):
+            raise UserError(
+                f"{dataset['id']} is of {found}, and {env_id} has rewards for data of {robot.env_id} only: leave it out"
+            )
 
 
 def _fill(episodes: Episodes, config: FinetuneConfig) -> Replay:

@@ -44,6 +44,10 @@ class Robot:
     healthy_state: float = inf
     """bound on the size of everything observed but the height, exclusive"""
 
+    def is_in(self, env_id: str) -> bool:
+        """Whether an environment is of this robot: `Hopper-v4` and `diffsr/Hopper-backward-v0` are of `Hopper-v5`'s."""
+        return env_id.rpartition("/")[2].partition("-")[0] == self.env_id.partition("-")[0]
+
     @property
     def can_fall(self) -> bool:
         """Whether there are observations that end an episode."""

@@ -130,7 +130,8 @@ def relabel(env_id: str, transitions: Transitions) -> Transitions:
         transitions: of the task's robot, raw; any leading shape.
 
     Raises:
-        UserError: the reward of `env_id` is not known as a function, or the transitions are of another robot.
+        UserError: the reward of `env_id` is not known as a function, or the transitions have other sizes than its
+            robot's. HalfCheetah's and Walker2d's are equal: of which of them they are is the caller's to know.
     """
     found = TASKS.get(env_id)
     if found is None:

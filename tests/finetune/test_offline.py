@@ -30,6 +30,9 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         isolate(patch, folder)
         write("hopper/random-v0", "Hopper-v5")
         write("hopper/falls-v0", "Hopper-v5", terminate_when_unhealthy=False)
+        write("walker/random-v0", "Walker2d-v5", episodes=1)
+        write("backward/random-v0", "diffsr/Hopper-backward-v0", episodes=1)
+        write("cheetah/random-v0", "HalfCheetah-v5", episodes=1)
         write("narrow/random-v0", "test/OneStep-v0", episodes=30)
     return folder
 
@@ -103,6 +106,18 @@ def test_rewards_of_another_task_are_said_aloud():
 def test_data_of_another_robot_is_refused():
     with pytest.raises(UserError, match="observations of 11 and actions of 3 numbers, HalfCheetah-v5 has 17 and 6"):
         offline("hopper/random-v0", "HalfCheetah-v5", (17, 6))
+
+
+@pytest.mark.parametrize("dataset", ["walker/random-v0", "cheetah/random-v0,walker/random-v0"])
+def test_data_of_another_robot_of_equal_sizes_is_refused(dataset):
+    """A task's reward is a function of what its own robot observes."""
+    with pytest.raises(UserError, match=r"walker/random-v0 is of Walker2d-v5, and .* data of HalfCheetah-v5 only"):
+        offline(dataset, "diffsr/HalfCheetah-jump-v0", (17, 6))
+
+
+def test_data_of_another_task_of_the_robot_is_taken():
+    found, _ = offline("backward/random-v0", "diffsr/Hopper-jump-v0")
+    assert len(found) == len(stored("backward/random-v0")[0].reward)
 
 
 def test_data_of_other_actions_is_refused():
