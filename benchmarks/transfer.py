@@ -1,12 +1,13 @@
 """What pretraining saves online: arms × tasks × seeds, their raw learning curves, tables and pictures.
 
     python benchmarks/transfer.py                  # trains what is missing, then compares; goes on where it was stopped
+    python benchmarks/transfer.py --arms benchmarks/transfer_warm.yaml --seeds "[1,2,3]" --sac false    # other arms
     python benchmarks/transfer.py --train false    # the comparison alone, from the raw results that are kept
     python benchmarks/transfer.py --tasks Walker2d-v5,diffsr/Walker2d-backward-v0   # any tasks of known robots
 
-The arms are in transfer.yaml; Stable-Baselines3's SAC comes beside them. Each seed has an encoder of its own,
-pretrained with that seed. Kept of a run: its evaluations with every episode, in docs/results/transfer/TASK/ARM/seed-N.
-The cards in model_cards/ get what their robot's encoders saved.
+The arms are in transfer.yaml, transfer_warm.yaml and transfer_others.yaml; Stable-Baselines3's SAC comes beside them.
+Each seed has an encoder of its own, pretrained with that seed. Kept of a run: its evaluations with every episode, in
+docs/results/transfer/TASK/ARM/seed-N. The cards in model_cards/ get what their robot's encoders saved.
 """
 
 import sys
@@ -35,6 +36,7 @@ from finetune.sweep_plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
 CARDS = study.ROOT / "model_cards"
+ARMS = [study.ROOT / "benchmarks" / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
 ABOUT = {
     "command": "python benchmarks/transfer.py",
     "source": "docs/transfer.md",
@@ -43,8 +45,10 @@ ABOUT = {
         "random": "an untrained ψ, frozen: the control",
         "frozen": "the pretrained ψ as it is",
         "finetuned": "the pretrained ψ goes on learning",
-        "offline": "as scratch, and half of every batch is the encoder's own dataset, with the task's rewards",
+        "offline": "as scratch, and half of every batch is the encoder's own dataset, with the task's rewards; "
+        "good actions in it are imitated a little",
         "offline-warm": "as scratch, with updates on that dataset before the first step and a share that falls",
+        "random-offline": "the same with an untrained ψ, frozen: the control of the next",
         "pretrained-offline": "the same with the pretrained ψ, frozen",
         SAC: "Stable-Baselines3's at its defaults",
     },
@@ -82,11 +86,12 @@ def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
 
 def main(
     tasks: str = TASKS,
-    arms: Path = study.ROOT / "benchmarks" / "transfer.yaml",
+    arms: Path = ARMS[0],
     seeds: Sequence[int] = (0, 1, 2),
     total_steps: int = 30_000,
     runs: Path = Path("runs/transfer"),
     workers: int = 2,
+    sac: bool = True,
     train: bool = True,
 ) -> None:
     """Train, keep the raw results, compare.
@@ -98,6 +103,7 @@ def main(
         total_steps: Environment steps of every run.
         runs: Where the runs go.
         workers: Runs at a time.
+        sac: Whether to train SAC too.
         train: Whether to train, or only to compare what is kept.
     """
     names = tasks.split(",")
@@ -105,12 +111,13 @@ def main(
         study.pretrain_robots(names, seeds, workers)
         try:
             study.sweep(names, arms, seeds, runs, workers=workers, total_steps=total_steps)
-            baselines = [partial(baseline, runs, total_steps, task, seed) for task, seed in product(names, seeds)]
-            study.carry_out(ThreadPoolExecutor(workers), baselines)
+            pairs = product(names, seeds) if sac else ()
+            study.carry_out(ThreadPoolExecutor(workers), [partial(baseline, runs, total_steps, *p) for p in pairs])
         finally:
             study.keep(runs, KEPT)
     comparison = write_comparison([KEPT], KEPT)
-    study.draw_matrix(comparison, read_arms(arms), KEPT)  # without SAC, which has no encoder
+    order = [arm for file in ARMS for arm in read_arms(file)]  # without SAC, which has no encoder
+    study.draw_matrix(comparison, order, KEPT)
     for folder in sorted(CARDS.glob("*/config.json")):
         if rows := saved(comparison, folder.parent.name):
             write_json(folder.parent / TRANSFER, {**ABOUT, "total_steps": total_steps, "rows": rows})
