@@ -13,6 +13,9 @@ from finetune.environments import check_finite, failures, make_for_evaluation
 MAX_ENVIRONMENTS = 16
 """that run side by side, so that one forward pass acts in all of them"""
 
+LONGEST_EPISODE = 100_000
+"""steps; an environment may leave it to its id's registration to end an episode, and that may have forgotten it"""
+
 
 class Policy(Protocol):
     """Whatever acts: our agents, and the models of Stable-Baselines3."""
@@ -69,7 +72,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         seed: Of the first episode; the next ones count on from it.
 
     Raises:
-        UserError: No episodes are asked for, or the environment raised, or gave NaN or infinity.
+        UserError: No episodes are asked for, or the environment raised, gave NaN or infinity, or ended no episode.
     """
     if episodes < 1:
         raise UserError(f"episodes must be at least 1, got {episodes}")
@@ -91,9 +94,15 @@ def _side_by_side(
     """One episode in each environment."""
     with failures():
         obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
+    check_finite(*obs.values())
     returns, lengths = [0.0] * len(seeds), [0] * len(seeds)
     successes: dict[int, bool] = {}
     while obs:
+        if max(lengths) == LONGEST_EPISODE:
+            raise UserError(
+                f"an episode of the environment has not ended after {LONGEST_EPISODE:,} steps: "
+                "register it with max_episode_steps"
+            )
         actions, _ = policy.predict(np.stack(list(obs.values())), deterministic=True)
         for i, action in zip(list(obs), actions, strict=True):
             with failures():

@@ -10,6 +10,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from diffsr_hub.errors import UserError
+from finetune import evaluation
 from finetune.environments import make
 from finetune.evaluation import MAX_ENVIRONMENTS, Evaluation, evaluate
 from tests.finetune.toys import Faulty, small_agent
@@ -112,3 +113,20 @@ def test_a_failing_environment_is_one_line(fault):
     with pytest.raises(UserError, match=r"raised \w+: the simul|NaN or infinite") as error:
         evaluate(small_agent(), "test/Faulty-v0", 2, seed=0)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*observation space")  # Gymnasium sees it too
+def test_what_is_observed_at_a_reset_is_looked_at_before_the_policy_sees_it():
+    Faulty.fails("nan_in_reset")
+    with pytest.raises(UserError, match="NaN or infinite"):
+        evaluate(small_agent(), "test/Faulty-v0", 1, seed=0)
+    assert Faulty.calls == 0
+
+
+def test_an_episode_without_an_end_is_one_line(monkeypatch):
+    monkeypatch.setattr(evaluation, "LONGEST_EPISODE", 10)
+    assert evaluate(small_agent(), "test/Faulty-v0", 2, seed=0).lengths == (10, 10)
+    Faulty.fails("endless")
+    with pytest.raises(UserError, match="not ended after 10 steps: register it with max_episode_steps"):
+        evaluate(small_agent(), "test/Faulty-v0", 2, seed=0)
+    assert Faulty.calls == 20

@@ -112,7 +112,7 @@ class Faulty(gym.Env[Any, Any]):
     """A random walk pulled to 0, that fails where it is told to; its episodes have 10 steps."""
 
     fault: ClassVar[str] = ""
-    """raise, nan_obs, nan_reward, raise_in_reset, noise"""
+    """raise, nan_obs, nan_reward, raise_in_reset, nan_in_reset, noise, endless"""
     at: ClassVar[int] = 0
     """number of the call of `step`, over all environments, from which it fails"""
     calls: ClassVar[int] = 0
@@ -127,11 +127,14 @@ class Faulty(gym.Env[Any, Any]):
         if self.fault == "raise_in_reset" and Faulty.calls >= self.at:
             raise OSError("the simulator is\nnot there")
         self.state, self.time = self.np_random.standard_normal(3).astype(np.float32), 0
+        if self.fault == "nan_in_reset" and Faulty.calls >= self.at:
+            self.state[1] = np.nan
         return self.state.copy(), {}
 
     def step(self, action: NDArray[Any]) -> Step:
         Faulty.calls += 1
         failing, self.time = Faulty.calls > self.at, self.time + 1
+        over = self.time >= 10 and self.fault != "endless"
         if failing and self.fault == "raise":
             raise RuntimeError("the simulation\nexploded")
         push = np.array([action[0], action[1], action[0]], np.float32)
@@ -141,7 +144,7 @@ class Faulty(gym.Env[Any, Any]):
             obs[0] = np.nan
         if self.fault == "noise":
             obs += np.random.default_rng().standard_normal(3).astype(np.float32)
-        return obs, np.nan if failing and self.fault == "nan_reward" else reward, False, self.time >= 10, {}
+        return obs, np.nan if failing and self.fault == "nan_reward" else reward, False, over, {}
 
 
 class Picky(Faulty):
