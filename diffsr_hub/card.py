@@ -47,5 +47,5 @@ def render(folder: Path, source: str = PLACEHOLDER) -> str:
         return jinja().from_string(text).render(metadata=metadata, **facts)
     except UserError:
         raise
-    except (jinja2.UndefinedError, AttributeError, TypeError, ValueError) as error:
+    except (jinja2.UndefinedError, ArithmeticError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{folder}: a fact of the card is missing or of the wrong kind ({error})") from error

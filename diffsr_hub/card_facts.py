@@ -1,6 +1,5 @@
 """What a card says, read from the JSON files beside it; a fact that is missing is named."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from diffsr_hub.errors import UserError, plain
 MISSING = "{} has no {}: the card cannot be written without it"
 FEW = 3
 """environments or datasets that a card names in a sentence each"""
+_LARGEST = 16_000_000
+"""bytes of a file: `evaluation.json` has every episode of a run"""
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -173,12 +174,8 @@ def _require(folder: Path, name: str) -> None:
 
 
 def _read(file: Path) -> Facts:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(MISSING.format(file.parent, file.name)) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read as JSON ({error})") from error
+    _require(file.parent, file.name)
+    content = pretrained.read_json(file, _LARGEST)
     if not isinstance(content, dict):
         raise UserError(f"{file} holds a {type(content).__name__}, not an object")
     return Facts(file.name, content)

@@ -3,7 +3,6 @@
 All texts come from strangers: what is returned is one printable line each.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,8 +20,22 @@ from diffsr_hub.hub_errors import one_line
 
 TAG = "diffsr"
 """by which the Hub finds our models; every card has it"""
-_LARGEST_JSON = 16_000_000
-_DESCRIPTIONS = (DATASET, DIAGNOSTICS, TRAINING, RESULTS)
+_SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    DATASET: {"command": ("training", "command"), "updates": ("training", "max_steps")},
+    TRAINING: {"command": ("command",), "steps": ("steps",), "encoder": ("encoder", "source")},
+    RESULTS: {
+        "mean return": ("mean_reward",),
+        "standard deviation": ("std_reward",),
+        "episodes": ("n_eval_episodes",),
+    },
+    DIAGNOSTICS: {
+        "R² of the reward": ("probes", "reward", "psi"),
+        "R² of the change": ("probes", "change", "psi"),
+        "R² of the return": ("probes", "return", "psi"),
+        "effective rank": ("spectrum", "psi", "effective_rank"),
+    },
+}
+"""file → what is shown of it, and where that is"""
 _EVERY_CARDS_TAGS = {TAG, "diffsr-hub", "reinforcement-learning", "deep-reinforcement-learning", "diffusion"}
 _EVERY_CARDS_TAGS |= {"representation-learning", "minari"}
 
@@ -82,11 +95,11 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
 def _download_small(repository: str, info: ModelInfo, sizes: Mapping[str, int]) -> Path:
     if pretrained.CONFIG not in sizes:
         raise UserError(f"{repository} on the Hub has no {pretrained.CONFIG}: it is not a model of diffsr-hub")
-    if sizes[pretrained.CONFIG] > pretrained.MAX_CONFIG_BYTES:
-        raise UserError(f"{repository}: {pretrained.CONFIG} is larger than {pretrained.MAX_CONFIG_BYTES:,} bytes")
-    wanted = [name for name in _DESCRIPTIONS if sizes.get(name, _LARGEST_JSON) < _LARGEST_JSON]
-    for name in wanted:
-        hf_hub_download(repository, name, revision=info.sha)
+    if sizes[pretrained.CONFIG] > pretrained.MAX_JSON_BYTES:
+        raise UserError(f"{repository}: {pretrained.CONFIG} is larger than {pretrained.MAX_JSON_BYTES:,} bytes")
+    for name in _SHOWN:
+        if name in sizes and sizes[name] <= pretrained.MAX_JSON_BYTES:
+            hf_hub_download(repository, name, revision=info.sha)
     return Path(hf_hub_download(repository, pretrained.CONFIG, revision=info.sha)).parent
 
 
@@ -99,30 +112,26 @@ def _about_repository(info: ModelInfo, versions: str) -> dict[str, str]:
 def _contents(folder: Path, sizes: Mapping[str, int]) -> dict[str, str]:
     kind = model_type(folder / pretrained.CONFIG)
     arguments = pretrained.read_config(folder / pretrained.CONFIG, kind)
-    dataset, report, online, results = (_read(folder / name) for name in _DESCRIPTIONS)
-    training = _dig(dataset, "training") or online
     encoder = _dig(arguments, "encoder") or arguments
-    data = _list(_dig(dataset, "datasets")) or _list(_dig(online, "datasets"))
     facts = {
         "model": kind,
-        "environment": _dig(arguments, "env_id"),
-        "sizes": ", ".join(f"{name} {_dig(encoder, name)}" for name in ("obs_dim", "action_dim", "feature_dim")),
+        "environment": plain(_dig(arguments, "env_id") or ""),
+        "sizes": plain(", ".join(f"{name} {_dig(encoder, name)}" for name in ("obs_dim", "action_dim", "feature_dim"))),
         "parameters": f"{_count(kind, arguments):,}",
-        "data": ", ".join(str(_dig(entry, "id")) for entry in data),
-        "command": _dig(training, "command"),
-        "updates": _dig(training, "max_steps"),
-        "steps": _dig(training, "steps"),
-        "encoder": _dig(training, "encoder", "source"),
-        "mean return": _dig(results, "mean_reward"),
-        "standard deviation": _dig(results, "std_reward"),
-        "episodes": _dig(results, "n_eval_episodes"),
-        "R² of the reward": _dig(report, "probes", "reward", "psi"),
-        "R² of the change": _dig(report, "probes", "change", "psi"),
-        "R² of the return": _dig(report, "probes", "return", "psi"),
-        "effective rank": _dig(report, "spectrum", "psi", "effective_rank"),
-        "files": ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items()),
     }
-    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
+    for name in _SHOWN:
+        facts |= _facts(folder / name)
+    facts["files"] = plain(", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items()))
+    return {name: value for name, value in facts.items() if value}
+
+
+def _facts(file: Path) -> dict[str, str]:
+    """What is shown of a file, which is forgotten before the next one is read."""
+    content = _read(file)
+    data = _dig(content, "datasets")
+    ids = [str(_dig(entry, "id")) for entry in data] if isinstance(data, list) else []
+    found = {"data": ", ".join(ids)} | {name: _dig(content, *keys) for name, keys in _SHOWN[file.name].items()}
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in found.items()}
     return {name: plain(value) for name, value in shown.items() if value not in (None, "")}
 
 
@@ -138,18 +147,12 @@ def _count(kind: str, arguments: dict[str, Any]) -> int:
 def _read(file: Path) -> Any:
     """A JSON file, as far as it is there and can be read."""
     try:
-        if file.stat().st_size < _LARGEST_JSON:
-            return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        pass
-    return None
+        return pretrained.read_json(file)
+    except UserError:
+        return None
 
 
 def _dig(content: Any, *keys: str) -> Any:
     for key in keys:
         content = content.get(key) if isinstance(content, dict) else None
     return content
-
-
-def _list(content: Any) -> list[Any]:
-    return content if isinstance(content, list) else []

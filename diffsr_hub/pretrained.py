@@ -6,6 +6,7 @@ anything is allocated, and one missing or extra tensor is an error.
 
 import inspect
 import json
+import math
 import os
 import reprlib
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ from diffsr_hub.integrity import as_announced
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1
-MAX_CONFIG_BYTES = 1_000_000
+MAX_JSON_BYTES = 1_000_000
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -155,18 +156,37 @@ def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
     return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
 
 
-def read_json(file: Path) -> Any:
-    """The content of a configuration file of reasonable size.
+def read_json(file: Path, limit: int = MAX_JSON_BYTES) -> Any:
+    """The content of a JSON file of reasonable size, in which every number is finite.
+
+    Args:
+        file: A plain file, of which never more than `limit` bytes and one are read.
+        limit: Largest size in bytes; parsed, it may take 25 times as much.
 
     Raises:
-        UserError: It is larger, or not JSON.
+        UserError: It is no plain file, larger, not JSON, or holds NaN, infinity or a number beyond float64.
     """
     try:
-        if file.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"larger than {MAX_CONFIG_BYTES:,} bytes")
-        return json.loads(file.read_text(encoding="utf-8"))
+        if file.exists() and not file.is_file():  # a pipe would never end, nor would /dev/zero
+            raise ValueError("it is not a file")
+        with file.open("rb") as opened:
+            content = opened.read(limit + 1)
+        if len(content) > limit:
+            raise ValueError(f"larger than {limit:,} bytes")
+        return json.loads(content.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError, OSError) as error:
-        raise UserError(f"{file} is not a readable JSON configuration: {_line(error)}") from error
+        raise UserError(f"{file} cannot be read as JSON: {_line(error)}") from error
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{reprlib.repr(text)} is not a finite number")
+    return number
 
 
 def read_config(file: Path, model_type: str) -> dict[str, Any]:

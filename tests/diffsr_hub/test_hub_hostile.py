@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diffsr_hub import DiffSR, UserError
+from diffsr_hub.card import write_card
 from diffsr_hub.hub import from_pretrained
 from diffsr_hub.inspect_repo import describe
 from diffsr_hub.publish import publish
@@ -150,7 +151,44 @@ def test_links_out_of_a_folder_show_nothing(folder: Path, tmp_path: Path) -> Non
     refusal(lambda: from_pretrained(folder))
 
 
-# --- fuzzing: DIFFSR_FUZZ_CASES=10000 for the long run that docs/hub.md tells about -----------------------------------
+def pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def endless(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def nest(file: Path) -> None:
+    file.write_text("[" * 100_000)
+
+
+def nest_that_json_takes(file: Path) -> None:
+    file.write_text('{"probes": ' + "[" * 900 + "]" * 900 + "}")
+
+
+def number(text: str) -> Callable[[Path], object]:
+    return lambda file: file.write_text(f'{{"discount": {text}}}')
+
+
+@pytest.mark.parametrize("name", ["config.json", "dataset.json", "diagnostics.json", "transfer.json"])
+@pytest.mark.parametrize(
+    "trap",
+    [pipe, endless, nest, nest_that_json_takes, *map(number, ("NaN", "-Infinity", "1e400", "1" + "0" * 400))],
+    ids=["pipe", "endless", "nest", "lists", "nan", "infinity", "float", "int"],
+)
+def test_metadata_that_is_a_trap(folder: Path, name: str, trap: Callable[[Path], object]) -> None:
+    (folder / name).unlink(missing_ok=True)
+    trap(folder / name)
+    refusal(lambda: write_card(folder, NAME))
+    refusal(lambda: publish(folder, NAME))
+    if name == "config.json":
+        refusal(lambda: describe(str(folder)))
+    else:
+        assert describe(str(folder))["model"] == "DiffSR"
+
+
+# --- fuzzing: DIFFSR_FUZZ_CASES=3000 for the long run that docs/hub.md tells about -----------------------------------
 
 JSON = st.recursive(
     st.none()

@@ -19,6 +19,7 @@ import json, sys
 from pathlib import Path
 import finetune
 from diffsr_hub import UserError, from_pretrained
+from diffsr_hub.inspect_repo import describe
 
 def resident(what):
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what)]
@@ -29,7 +30,7 @@ for folder in [sys.argv[1], *sys.argv[1:]]:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = resident("VmRSS")
     try:
-        from_pretrained(folder)
+        {call}(folder)
     except UserError:
         pass
     growth.append(resident("VmHWM") - before)
@@ -74,10 +75,10 @@ def spoil(folder: Path, config: dict[str, Any] | bytes | None, weights: bytes | 
     return sum((folder / name).stat().st_size for name in ("config.json", "model.safetensors"))
 
 
-def growth(folders: Sequence[Path]) -> list[int]:
+def growth(folders: Sequence[Path], call: str = "from_pretrained") -> list[int]:
     """Bytes by which the peak of a process grows while it tries to load each; the first one is loaded before."""
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, *map(str, folders)],
+        [sys.executable, "-c", MEASURE.replace("{call}", call), *map(str, folders)],
         capture_output=True,
         text=True,
         check=True,
@@ -100,6 +101,20 @@ def test_a_hostile_file_costs_a_small_multiple_of_its_size(
         sizes[case] = spoil(tmp_path / case, config, weights)
     found = dict(zip(sizes, growth([tmp_path / case for case in sizes]), strict=True))
     assert {case: cost for case, cost in found.items() if cost > 16 * sizes[case] + 32 * MEGABYTE} == {}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a part")
+@pytest.mark.parametrize("size", [1_000_000, 16_000_000])
+def test_describing_hostile_metadata_costs_no_more(
+    make_encoder: Callable[..., DiffSR], tmp_path: Path, size: int
+) -> None:
+    names = ("dataset.json", "diagnostics.json", "training.json", "results.json")
+    for folder in ("good", "lists"):
+        make_encoder().save_pretrained(tmp_path / folder)
+    for name in names:
+        (tmp_path / "lists" / name).write_bytes(b"[" + b"[]," * (size // 3 - 1) + b"[]]")
+    _, cost = growth([tmp_path / "good", tmp_path / "lists"], "describe")
+    assert cost <= 16 * len(names) * 1_000_000 + 32 * MEGABYTE
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a part")
