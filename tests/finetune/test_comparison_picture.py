@@ -24,6 +24,17 @@ def test_every_task_is_a_panel_and_every_arm_a_line(tmp_path: Path, tasks: int) 
     assert text.lower().count(f"stroke: {OKABE_ITO[1].lower()}") > tasks
 
 
+def test_below_the_curves_are_the_steps_to_the_threshold_where_there_is_one(tmp_path: Path) -> None:
+    record_run(tmp_path / "a", [0, 1, 2], arm="scratch", env="Known-v0")
+    record_run(tmp_path / "b", [0, 1, 1], arm="frozen", env="Known-v0")
+    record_run(tmp_path / "c", [0, 1], arm="frozen", env="Unknown-v0")
+    file = tmp_path / "curves.svg"
+    draw(compare(read_runs([tmp_path])), file)
+    text = file.read_text()
+    assert text.count("<!-- environment steps; bars: until the threshold -->") == 1
+    assert text.count("<!-- environment steps -->") == 1
+
+
 def test_more_arms_than_colours_and_one_seed_are_drawn(tmp_path: Path) -> None:
     for number in range(len(OKABE_ITO) + 2):
         record_run(tmp_path / str(number), [0, number], arm=f"arm{number}")
