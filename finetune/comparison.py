@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -87,10 +88,12 @@ def compare(
         measure: Which number of an evaluation is compared, mean_return or success_rate.
 
     Raises:
-        UserError: The reference is no arm of any task, a run does not know the measure, or the seeds of an arm were
-            never evaluated at the same step.
+        UserError: The threshold is NaN or infinite, the reference is no arm of any task, a run does not know the
+            measure, or the seeds of an arm were never evaluated at the same step.
     """
     require_measure(runs, measure)
+    if threshold is not None and not isfinite(threshold):
+        raise UserError(f"threshold must be a finite number, got {threshold}")
     if reference is not None and reference not in {run.arm for run in runs}:
         raise unknown("arm for a reference", reference, {run.arm for run in runs})
     envs = dict.fromkeys(run.env for run in runs)

@@ -17,6 +17,16 @@ def test_it_leaves_table_json_and_picture(tmp_path: Path, capsys: pytest.Capture
     assert json.loads((out / "comparison.json").read_text())["tasks"][0]["threshold"] == 10
 
 
+@pytest.mark.parametrize("threshold", ["nan", "inf", "-inf"])
+def test_a_threshold_is_a_finite_number(threshold: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_run(tmp_path / "run", [0, 10])
+    with pytest.raises(SystemExit) as end:
+        main([str(tmp_path / "run"), f"--threshold={threshold}", "--out", str(tmp_path / "out")])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: threshold must be a finite number, got {threshold}\n"
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
