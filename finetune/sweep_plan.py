@@ -4,6 +4,7 @@ import itertools
 import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ def plan(
         shared: Settings of all runs; those of an arm override them.
 
     Raises:
-        UserError: An arm sets what the sweep sets, or has an unknown placeholder.
+        UserError: An arm sets what the sweep sets, or has an unknown placeholder, or two runs would share a folder.
     """
     runs = []
     for seed, env, (arm, settings) in itertools.product(seeds, tasks, arms.items()):
@@ -141,6 +142,9 @@ def plan(
                 },
             )
         )
+    repeated = [folder for folder, count in Counter(run.folder for run in runs).items() if count > 1]
+    if repeated:
+        raise UserError(f"two of the runs would go to {repeated[0]}; take one out, or give it a sweep of its own")
     return runs
 
 

@@ -32,6 +32,12 @@ def test_every_combination_is_planned_once_and_the_first_seed_comes_first(tmp_pa
     assert [run.seed for run in runs] == [3] * 4 + [5] * 4
 
 
+@pytest.mark.parametrize(("tasks", "seeds"), [(["Hopper-v5"], [0, 0]), (["my/Hop-v0", "my-Hop-v0"], [0])])
+def test_two_runs_of_one_folder_are_refused(tasks: list[str], seeds: list[int], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"two of the runs would go to .*-v\d/scratch/seed-0; take one out"):
+        plan(tasks, {"scratch": {}}, seeds, tmp_path, {})
+
+
 def test_a_run_knows_its_place_and_its_settings(tmp_path: Path) -> None:
     run = plan(["diffsr/HalfCheetah-ice-v0"], ARMS, [5], tmp_path, {"total_steps": 9, "mode": "random"})[1]
     assert run.name == "diffsr-HalfCheetah-ice-v0 frozen seed 5"
