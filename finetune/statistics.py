@@ -125,7 +125,8 @@ def ratio(group: Waiting, reference: Waiting) -> Ratio | None:
     """How many steps `group` needs per step of `reference`; None where nothing is known, as both are bounds."""
     if (group.censored and reference.censored) or reference.steps.centre == 0:
         return None
-    sign: Literal["", "<", ">"] = ">" if group.censored else "<" if reference.censored else ""
+    below = reference.censored and group.steps.centre > 0  # no step at all is 0 times any number of them
+    sign: Literal["", "<", ">"] = ">" if group.censored else "<" if below else ""
     return Ratio(group.steps.centre / reference.steps.centre, sign)
 
 

@@ -145,5 +145,6 @@ def test_ratios_of_bounds_are_bounds() -> None:
     assert ratio(never, slow) == Ratio(2.0, ">")
     assert ratio(never, never) is None
     assert ratio(fast, waiting([0], [99])) is None  # reached before the first step
+    assert ratio(waiting([0], [99]), never) == Ratio(0.0)  # none is none, whatever the other comes to
     assert f"{Ratio(0.125, '<'):.2f}" == "< 0.12"
     assert f"{Ratio(0.25):.2f}" == "0.25"
