@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffsr_hub.command import verb_parser
-from diffsr_hub.errors import exit_codes
+from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.pretrained import write_json
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--revision", help="branch, tag or commit of the repository")
     parser.add_argument("--file", type=Path, metavar="OUT.json", help="write the statistics and every episode there")
     options = parser.parse_args(argv)
+    if options.file is not None:
+        _check_place(options.file)
     from diffsr_hub.env_check import check_env
     from finetune.agent import Agent
     from finetune.environments import make
@@ -39,6 +41,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.file is not None:
         about = {"agent": options.source, "env": env_id, "seed": options.seed}
         write_json(options.file, {**about, **evaluation.summary()})
+
+
+def _check_place(file: Path) -> None:
+    """Refuse, before all the episodes, a file that cannot be written after them."""
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; name a file, such as {file / 'evaluation.json'}")
+    if not file.parent.is_dir():
+        raise UserError(f"{file.parent} is no folder; make it, or name another --file")
 
 
 def summary(env_id: str, evaluation: "Evaluation") -> str:

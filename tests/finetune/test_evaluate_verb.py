@@ -48,15 +48,19 @@ def test_the_summary_of_episodes() -> None:
         (["AGENT", "--env", "HalfCheetah-v5"], "its observation_space has 17 numbers, and the model's obs_dim is 11"),
         (["AGENT", "--env", "Hoper-v5"], "cannot make the environment 'Hoper-v5'"),
         (["AGENT", "--episodes", "0"], "episodes must be at least 1, got 0"),
+        (["AGENT", "--file", "AGENT"], "/agent is a folder; name a file, such as "),
+        (["AGENT", "--file", "AGENT/no/out.json"], "/agent/no is no folder; make it, or name another --file"),
         (["AGENT/nothing"], "is neither a folder that exists nor a repository id"),
     ],
 )
 def test_mistakes_are_one_line(
     arguments: list[str], message: str, agent: Agent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """And known before the episodes: there is no output."""
     with pytest.raises(SystemExit) as end:
         main([argument.replace("AGENT", str(tmp_path / "agent")) for argument in arguments])
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert end.value.code == 2
     assert message in error
     assert error.count("\n") == 1
+    assert out == ""
