@@ -11,8 +11,10 @@ from finetune.sweep_plan import PlannedRun
 
 WAKE_SECONDS = 0.5
 """between two looks at signals"""
+MISTAKE = 2
+"""exit code of a program that refuses its input, in one line; it would do so again"""
 State = Literal["left", "running", "done", "died", "failed", "stopped"]
-"""died: will be resumed; failed: was, too often; stopped: by the user, saved"""
+"""died: will be resumed; failed: was, too often, or cannot be; stopped: by the user, saved"""
 Report = Callable[[PlannedRun, State, str], None]
 """`report(run, state, why)`, called from many threads"""
 
@@ -76,22 +78,24 @@ def _see_through(run: PlannedRun, launch: Launch, retries: int, stop: Path, repo
         return report(run, "done", "before")
     for left in reversed(range(retries + 1)):
         report(run, "running", "again" if run.folder.is_dir() else "")
-        reason = _attempt(run, launch, stop)
-        if reason is None:
+        code, reason = _attempt(run, launch, stop)
+        if run.finished:
             return report(run, "done", "")
         if stop.exists():
             return report(run, "stopped", reason)
-        report(run, "died" if left else "failed", reason)
+        if code == MISTAKE or not left:
+            return report(run, "failed", reason)
+        report(run, "died", reason)
     return None
 
 
-def _attempt(run: PlannedRun, launch: Launch, stop: Path) -> str | None:
-    """None for success, otherwise why not, in one line."""
+def _attempt(run: PlannedRun, launch: Launch, stop: Path) -> tuple[int | None, str]:
+    """The exit code, None where it was lost; and in one line, why the run ended if it is not finished."""
     try:
         code = launch(run.program(stop))
     except Exception as error:  # of Ray or Slurm: a lost worker is like a run that died
-        return " ".join(f"{type(error).__name__}: {error}".split())
-    return None if run.finished else f"exit code {code}: {last_line(run.log)}"
+        return None, " ".join(f"{type(error).__name__}: {error}".split())
+    return code, f"exit code {code}: {last_line(run.log)}"
 
 
 def last_line(log: Path) -> str:

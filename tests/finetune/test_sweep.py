@@ -89,6 +89,14 @@ def test_a_run_that_dies_too_often_stops_nothing_else(runs: list[PlannedRun], tm
     assert trainings.final() == {0: "done", 1: "failed", 2: "done", 3: "done"}
 
 
+def test_a_run_that_says_what_is_wrong_with_its_input_is_not_tried_again(
+    runs: list[PlannedRun], tmp_path: Path
+) -> None:
+    trainings = Trainings(runs, {0: [2, 0]})
+    carry(runs[:1], trainings, tmp_path, retries=3)
+    assert trainings.events == [(0, "running", ""), (0, "failed", "exit code 2: error 2")]
+
+
 def test_exit_code_0_without_an_agent_is_no_success(runs: list[PlannedRun], tmp_path: Path) -> None:
     trainings = Trainings(runs, {})
     carry_out(runs[:1], lambda program: 0, workers=1, retries=0, stop=tmp_path / "stop", report=trainings.report)

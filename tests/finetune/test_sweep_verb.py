@@ -76,7 +76,8 @@ def test_a_sweep_ends_with_1_where_a_run_fails_and_then_goes_on(
         main(flags)
     out = capsys.readouterr().out
     assert end.value.code == 1
-    assert "died     Hopper-v5 lost seed 0: exit code 2: error: " in out
+    assert "failed   Hopper-v5 lost seed 0: exit code 2: error: " in out
+    assert "died" not in out  # the encoder would not be there a second time either
     assert "1 of 2 runs are finished" in out
     arms.write_text("scratch: {encoder: none}\nlost: {encoder: none}\n")
     main(flags)
