@@ -14,6 +14,7 @@ from rich.live import Live
 
 from diffsr_hub.command import parse, words
 from diffsr_hub.errors import UserError, exit_codes
+from finetune.config import SCRATCH
 from finetune.environments import make
 from finetune.launchers import LAUNCHERS
 from finetune.sweep import carry_out
@@ -30,8 +31,8 @@ class SweepConfig:
 
     tasks: str
     """Gymnasium ids, separated by commas, such as Hopper-v5,diffsr/Hopper-backward-v0."""
-    encoders: str = "none"
-    """Folders or repositories of encoders, separated by commas; none learns one from scratch."""
+    encoders: str | None = None
+    """Folders or repositories of encoders, separated by commas; none, the default, learns one from scratch."""
     arms: Path | None = None
     """YAML file of named settings instead of encoders; with {robot}, {task}, {env}, {name} and {seed} in them."""
     seeds: str = "0,1,2"
@@ -57,8 +58,11 @@ class SweepConfig:
             raise UserError(f"retries must not be negative, got {self.retries}")
         if self.launcher == "serial" and self.workers > 1:
             raise UserError(f"serial runs one at a time; for {self.workers} give --launcher processes")
+        if self.encoders is not None and self.arms is not None:
+            raise UserError("give either --encoders or --arms, not both: an arm names its encoder")
         for name in ("tasks", "encoders", "seeds"):
-            words(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                words(name, getattr(self, name))
 
     def plan(self) -> list[PlannedRun]:
         """The runs.
@@ -69,7 +73,8 @@ class SweepConfig:
         seeds = words("seeds", self.seeds)
         if not all(seed.isdecimal() for seed in seeds):
             raise UserError(f"seeds must be numbers from 0, separated by commas, got {self.seeds!r}")
-        arms = arms_of_encoders(words("encoders", self.encoders)) if self.arms is None else read_arms(self.arms)
+        encoders = words("encoders", self.encoders or SCRATCH)
+        arms = arms_of_encoders(encoders) if self.arms is None else read_arms(self.arms)
         return plan(words("tasks", self.tasks), arms, [int(seed) for seed in seeds], self.folder, self.settings)
 
 

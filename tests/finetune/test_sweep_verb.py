@@ -47,6 +47,7 @@ def test_settings_of_all_runs_are_flags() -> None:
         (["--tasks", "a", "--seeds", "0,x"], "seeds must be numbers from 0, separated by commas, got '0,x'"),
         (["--tasks", "a", "--workers", "0"], "workers must be at least 1, got 0"),
         (["--tasks", "a", "--workers", "2"], "serial runs one at a time; for 2 give --launcher processes"),
+        (["--tasks", "a", "--encoders", "none", "--arms", "x.yaml"], "give either --encoders or --arms, not both"),
         (["--tasks", "a", "--retries=-1"], "retries must not be negative, got -1"),
         (["--tasks", "diffsr/Hopper-bckward-v0"], "unknown task 'diffsr/Hopper-bckward-v0'"),
         (["--tasks", "Hopper-v5", "--settings.batchsize", "3"], "unknown setting batchsize; did you mean batch_size"),
