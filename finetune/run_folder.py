@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from diffsr_hub.command import dump
 from diffsr_hub.errors import UserError
 from diffsr_hub.run_folder import AnyRunFolder
+from finetune import checkpoint
 from finetune.config import FinetuneConfig
 
 _FREE = (
@@ -74,20 +75,29 @@ class RunFolder(AnyRunFolder[FinetuneConfig]):
         """Refuse early what `in_use` would refuse; nothing is written yet.
 
         Raises:
-            UserError: It exists, or was started with other settings.
+            UserError: It exists, or was started with other settings, or is past the last step already.
         """
         if config.resume:
             fixed = [name for name in vars(config) if name not in _FREE]
             self._check_same(fixed, self.stored_config(), config)
+            self._check_not_past(config)
         elif self.path.exists():
             raise self._exists()
+
+    def _check_not_past(self, config: FinetuneConfig) -> None:
+        """Refuse to end a run before the step it is at; the last one of several environments may be a few further."""
+        step = checkpoint.load(self.checkpoint)["step"] if self.checkpoint.is_file() else 0
+        if step >= config.total_steps + config.num_envs:
+            raise UserError(
+                f"{self.path} is at step {step} already: give --total_steps {step} or more, not {config.total_steps}"
+            )
 
     @contextmanager
     def in_use(self, config: FinetuneConfig) -> Iterator[None]:
         """Make the folder, or go on in it, and keep every other run out while the context lasts.
 
         Raises:
-            UserError: It exists, is in use, cannot be written, or was started with other settings.
+            UserError: It exists, is in use, cannot be written, or is one that `check` refuses.
         """
         self.check(config)
         with self._explained():

@@ -235,6 +235,17 @@ def test_a_resumed_run_is_the_same_run(word):
     assert "give one of them" in refused("--resume", "run", "--run_dir", "other")
 
 
+def test_a_resumed_run_does_not_end_before_where_it_is():
+    """Or its agent would say that it learned for fewer steps than it did."""
+    main([*toy(total_steps=61, num_envs=2), "--run_dir", "run"])  # two at a time: 62 in fact
+    before = Path("run/config.yaml").read_bytes()
+    line = refused("--resume", "run", "--total_steps", "40")
+    assert "run is at step 62 already: give --total_steps 62 or more, not 40" in line
+    assert Path("run/config.yaml").read_bytes() == before
+    main(["--resume", "run"])
+    assert json.loads(Path("run/agent/training.json").read_text())["steps"] == 61
+
+
 @pytest.mark.parametrize("name", ["nowhere", "toy"])
 def test_what_is_no_run_cannot_be_resumed(name):
     assert f"{name} is not a run folder" in refused("--resume", name)
