@@ -276,6 +276,26 @@ def test_a_source_that_is_no_address_is_no_link(folder, address):
     assert f"the whole study: `{address}`" in card(folder)
 
 
+def hostile_study(place):
+    """A study in which a stranger wrote into one place."""
+    row = TRANSFER["rows"][0]
+    if place in row:
+        return TRANSFER | {"rows": [row | {place: HOSTILE}]}
+    return TRANSFER | {place: {"arms": {HOSTILE: HOSTILE, "frozen": HOSTILE}}.get(place, HOSTILE)}
+
+
+@pytest.mark.parametrize("place", ["arms", "task", "arm", "command", "source"])
+def test_a_study_by_strangers_stays_plain_text(folder, place):
+    write_json(folder / "transfer.json", TRANSFER)
+    expected = card(folder)
+    write_json(folder / "transfer.json", hostile_study(place))
+    text = card(folder)
+    assert text.count("\n```") == expected.count("\n```")
+    assert not {"\x1b", "\u202e"} & set(text)
+    shown = re.sub("`[^`]*`", "", text.replace("\\`", ""))
+    assert not re.search(r"(?<!\\)<script|(?<!\\)!\[i|^---$|^# Big", shown.split("\n---\n", 1)[1], re.MULTILINE)
+
+
 @pytest.mark.parametrize("hole", ["source", "command", "total_steps", "rows"])
 def test_a_study_with_a_hole_is_an_error(folder, hole):
     write_json(folder / "transfer.json", TRANSFER | {hole: None})
