@@ -38,8 +38,13 @@ def card_main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     from diffsr_hub.card import write_card
     from diffsr_hub.exported_folder import CARD
+    from diffsr_hub.hub_names import check_repository
 
-    write_card(options.folder, *([options.repository] if options.repository else []))
+    if options.repository is None:
+        write_card(options.folder)
+    else:
+        check_repository(options.repository)
+        write_card(options.folder, options.repository)
     print(options.folder / CARD)
 
 
@@ -76,10 +81,11 @@ def list_main(argv: Sequence[str] | None = None) -> None:
 
 
 def _show(folder: Path, repository: str) -> None:
-    from diffsr_hub.publishable import check_repository, publishable
+    from diffsr_hub.hub_names import check_repository
+    from diffsr_hub.publishable import publishable
 
     check_repository(repository)
-    files = publishable(folder)
+    files = publishable(folder, repository)
     sizes = [file.stat().st_size for file in files]
     for file, size in zip(files, sizes, strict=True):
         print(f"{size:>14,}  {file.name}")

@@ -12,8 +12,9 @@ from diffsr_hub import pretrained
 from diffsr_hub.errors import UserError
 from diffsr_hub.hub import model_type
 from diffsr_hub.hub_errors import one_line
+from diffsr_hub.hub_names import check_repository
 from diffsr_hub.integrity import git_hash
-from diffsr_hub.publishable import check_repository, publishable
+from diffsr_hub.publishable import publishable
 
 _NOT_OURS_TO_REMOVE = ".gitattributes"
 
@@ -54,7 +55,7 @@ def publish(
         UserError: The folder is not ready, the repository holds something else, or the Hub refuses.
     """
     check_repository(repository)
-    files = publishable(folder)
+    files = publishable(folder, repository)
     kind = model_type(folder / pretrained.CONFIG)
     with one_line(f"{folder} was not published as {repository}"):
         api = HfApi()

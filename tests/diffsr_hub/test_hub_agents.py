@@ -9,10 +9,12 @@ import pytest
 from huggingface_hub import snapshot_download
 
 from diffsr_hub import UserError, cli, from_pretrained
+from diffsr_hub.card import write_card
 from diffsr_hub.inspect_repo import describe, list_models
+from diffsr_hub.pretrained import write_json
 from diffsr_hub.publish import publish
 from finetune import Agent
-from tests.hub.samples import AGENT_NAME, CLIENTS_OWN_WARNING, NAME
+from tests.hub.samples import AGENT_NAME, CLIENTS_OWN_WARNING, NAME, TRANSFER
 from tests.hub.server import Hub
 from tests.refusal import refusal
 
@@ -50,7 +52,8 @@ def test_an_agent_without_a_film_may_be_published(hub: Hub, agent_folder: Path) 
 
 
 def test_an_encoder_with_its_study_may_be_published(hub: Hub, folder: Path) -> None:
-    (folder / "transfer.json").write_text("{}")
+    write_json(folder / "transfer.json", TRANSFER)
+    write_card(folder, NAME)
     publish(folder, NAME)
     assert "transfer.json" in hub.store.files("models", NAME, "main")
 
@@ -58,11 +61,11 @@ def test_an_encoder_with_its_study_may_be_published(hub: Hub, folder: Path) -> N
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("replay.mp4", b"<script>alert(1)</script>", "replay.mp4, which is not a film"),
-        ("learning_curve.png", b"GIF89a", "learning_curve.png, which is not a picture"),
+        ("replay.mp4", b"<script>alert(1)</script>", "replay.mp4 is not a film"),
+        ("learning_curve.png", b"GIF89a", "learning_curve.png is not a picture"),
         ("diagnostics.json", b"{}", "holds 'diagnostics.json', which would be published"),
         ("results.json", None, "lacks results.json"),
-        ("replay.mp4", None, "shows 'replay.mp4', which is not in the folder"),
+        ("replay.mp4", None, "README.md is not what its files say"),
     ],
 )
 def test_a_folder_that_is_not_ready(
@@ -77,6 +80,7 @@ def test_a_folder_that_is_not_ready(
 
 def test_an_agent_is_not_published_over_an_encoder(hub: Hub, folder: Path, agent_folder: Path) -> None:
     publish(folder, NAME)
+    write_card(agent_folder, NAME)
     assert "a DiffSR, not a Agent" in refusal(lambda: publish(agent_folder, NAME))
     assert "describes 'DiffSR', not a Agent" in refusal(lambda: Agent.from_pretrained(NAME))
 

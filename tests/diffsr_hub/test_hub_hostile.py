@@ -71,7 +71,7 @@ def test_a_card_with_a_bomb_or_a_script_is_not_even_read(hub: Hub, folder: Path)
         f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(20)
     )
     (folder / "README.md").write_text(f"{bomb}---\n<script>alert(1)</script>\n")
-    assert "has no license in its metadata" in refusal(lambda: publish(folder, NAME))
+    assert "README.md is not what its files say" in refusal(lambda: publish(folder, NAME))
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "README.md"}
     hub.store.plant(NAME, files)
     from_pretrained(NAME)

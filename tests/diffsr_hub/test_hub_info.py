@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from diffsr_hub import DiffSR, UserError, cli
+from diffsr_hub.card import write_card
 from diffsr_hub.errors import plain
 from diffsr_hub.inspect_repo import describe, list_models
 from diffsr_hub.publish import publish
@@ -67,6 +68,7 @@ def test_the_list_shows_ours_and_what_they_are_about(
     hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(folder, NAME)
+    write_card(folder, "other/diffsr-ant")
     publish(folder, "other/diffsr-ant", private=True)
     hub.store.plant("org/llama", {"README.md": b"---\ntags: [text]\n---\n"})
     assert [model.name for model in list_models()] == [NAME, "other/diffsr-ant"]

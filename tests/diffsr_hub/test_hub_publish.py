@@ -10,8 +10,10 @@ import pytest
 from huggingface_hub import snapshot_download
 
 from diffsr_hub import DiffSR, UserError, cli
+from diffsr_hub.card import write_card
+from diffsr_hub.pretrained import write_json
 from diffsr_hub.publish import publish
-from diffsr_hub.publishable import front_matter, publishable
+from diffsr_hub.publishable import publishable
 from tests.hub.faults import Fault
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME
 from tests.hub.server import Hub
@@ -22,6 +24,15 @@ pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
 
 def contents(folder: str | Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def rewrite(folder: Path, model: DiffSR | None = None, **facts: Any) -> None:
+    """Make another version: of another model, or of other facts in diagnostics.json."""
+    if model is not None:
+        model.save_pretrained(folder)
+    report = json.loads((folder / "diagnostics.json").read_text())
+    write_json(folder / "diagnostics.json", report | facts)
+    write_card(folder, NAME)
 
 
 def refusal(folder: Path, name: str = NAME, **options: Any) -> str:
@@ -55,7 +66,7 @@ def test_a_new_version_replaces_the_old_one_and_the_old_commit_stays(
 ) -> None:
     old_files, old = contents(folder), publish(folder, NAME, tag="v1").commit
     hub.store.plant(NAME, {"leftover.md": b"of an older format"})
-    make_encoder(seed=1).save_pretrained(folder)
+    rewrite(folder, make_encoder(seed=1))
     new = publish(folder, NAME, message="Better").commit
     assert set(hub.store.files("models", NAME, new)) == {*contents(folder), ".gitattributes"}
     assert hub.store.read("models", NAME)["commits"][new]["title"] == "Better"
@@ -145,38 +156,60 @@ def edit_card(folder: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new"),
     [
-        ("license: mit\n", "", "has no license in its metadata"),
-        ("library_name: diffsr-hub\n", "library_name:\n", "has no library_name in its metadata"),
-        ("---\ndatasets", "--\ndatasets", "has no license in its metadata"),
-        ("license: mit\n", "license: &a mit\nx: *a\n", "has no license in its metadata"),
-        ("license: mit\n", "license: [\n", "has no license in its metadata"),
-        ("## Limits", "## {{ limits }}", "has a template mark {{ left in it"),
-        ("## Limits", "{% if limits %}", "has a template mark {% left in it"),
-        (f'"{NAME}"', '"path/to/this/folder"', "tells readers to load path/to/this/folder"),
-        ("](diagnostics.png)", "](curve.png)", "shows 'curve.png', which is not in the folder"),
-        ("](diagnostics.png)", "](../secret.png)", "shows '../secret.png', which is not in the folder"),
+        ("0.900", "0.999"),
+        ("license: mit\n", ""),
+        ("license: mit\n", "license: &a mit\nx: *a\n"),
+        ("## Limits", "## Limits <script>alert(1)</script>"),
+        (f'"{NAME}"', '"path/to/this/folder"'),
+        (f'"{NAME}"', '"org/other"'),
+        ("](diagnostics.png)", "](../secret.png)"),
     ],
 )
-def test_a_hole_in_the_card_is_named_and_nothing_is_asked(
-    hub: Hub, folder: Path, old: str, new: str, message: str
+def test_a_card_that_its_files_do_not_render_is_refused_and_nothing_is_asked(
+    hub: Hub, folder: Path, old: str, new: str
 ) -> None:
     edit_card(folder, old, new)
-    found = refusal(folder)
-    assert f"README.md {message}: `diffsr card {folder} --repository org/name` writes it anew" in found
+    assert refusal(folder) == (
+        f"{folder / 'README.md'} is not what its files say of {NAME}: "
+        f"`diffsr card {folder} --repository {NAME}` writes it anew"
+    )
     assert hub.requests == []
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 2_000_000], ids=["no text", "too large"])
-def test_a_card_that_cannot_be_read(folder: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 2_000_000], ids=["nothing", "no text", "too large"])
+def test_a_card_that_is_none(folder: Path, content: bytes) -> None:
     (folder / "README.md").write_bytes(content)
-    assert "is not text in UTF-8 of at most 1,000,000 bytes" in refusal(folder)
+    assert "README.md is not what its files say" in refusal(folder)
+
+
+def test_a_card_tells_to_load_the_repository_that_it_is_published_in(hub: Hub, folder: Path) -> None:
+    assert "is not what its files say of org/other: " in refusal(folder, "org/other")
+    cli.main(["card", str(folder), "--repository", "org/other"])
+    publish(folder, "org/other")
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "diagnostics.json", "transfer.json"])
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "null", '{"rows": NaN}'])
+def test_a_file_that_a_card_cannot_be_written_from_is_named(hub: Hub, folder: Path, name: str, content: str) -> None:
+    (folder / name).write_text(content)
+    assert name in refusal(folder)
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("name", ["not a repo", "", "name", "org/name.git", 'org/x"); import os; ("'])
+def test_a_card_is_written_for_a_repository_only(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(folder)
+    with pytest.raises(SystemExit):
+        cli.main(["card", str(folder), "--repository", name])
+    assert capsys.readouterr().err == f"error: {name!r} is no repository: one is called like org/name\n"
+    assert contents(folder) == before
 
 
 def test_a_picture_that_is_none(folder: Path) -> None:
     (folder / "diagnostics.png").write_bytes(b"<script>")
-    assert "shows diagnostics.png, which is not a picture" in refusal(folder)
+    assert "diagnostics.png is not a picture" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["last.ckpt", "model.pt", ".env", "pytorch_model.bin", "replay_buffer.pkl", "x.py"])
@@ -208,12 +241,8 @@ def test_a_folder_that_does_not_load_strictly(folder: Path) -> None:
     assert "unknown model_type in" in refusal(folder)
 
 
-def test_front_matter_is_nothing_where_there_is_none() -> None:
-    assert front_matter("# Title") == front_matter("---\n- a\n---\n") == front_matter("---\na: " + "[" * 5_000) == {}
-
-
 def test_a_good_folder_is_listed_by_name(folder: Path) -> None:
-    assert [file.name for file in publishable(folder)] == sorted(contents(folder))
+    assert [file.name for file in publishable(folder, NAME)] == sorted(contents(folder))
 
 
 # --- what is there already -------------------------------------------------------------------------------------------
@@ -238,7 +267,7 @@ def test_a_repository_of_another_kind_is_never_overwritten(
 
 def test_a_tag_is_never_moved(hub: Hub, folder: Path) -> None:
     before = publish(folder, NAME, tag="v1").commit
-    edit_card(folder, "## Limits", "## Bounds")
+    rewrite(folder, discount=0.9)
     assert "already has a tag v1" in refusal(folder, tag="v1")
     assert hub.store.resolve("models", NAME, "main") == before
 
@@ -294,7 +323,7 @@ def test_weights_are_not_sent_twice(hub: Hub, folder: Path) -> None:
 
 def test_of_two_publishers_at_once_one_is_told(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(folder, NAME)
-    edit_card(folder, "## Limits", "## Bounds")
+    rewrite(folder, discount=0.9)
     put = hub.store.commit
     others: list[str] = []
 

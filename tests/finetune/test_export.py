@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub import DiffSR, UserError, from_pretrained
+from diffsr_hub.card import write_card
 from diffsr_hub.command import parse
 from diffsr_hub.exported_folder import FILES
 from diffsr_hub.publishable import publishable
@@ -53,8 +54,10 @@ def read(file: Path) -> Any:
 
 def test_a_run_leaves_a_folder_that_only_lacks_the_name_of_its_repository(run: Path) -> None:
     assert {file.name for file in (run / "agent").iterdir()} == FILES["Agent"].required
-    with pytest.raises(UserError, match="tells readers to load path/to/this/folder"):
-        publishable(run / "agent")
+    with pytest.raises(UserError, match=r"`diffsr card .* --repository org/agent` writes it anew"):
+        publishable(run / "agent", "org/agent")
+    write_card(run / "agent", "org/agent")
+    assert {file.name for file in publishable(run / "agent", "org/agent")} == FILES["Agent"].required
 
 
 def test_its_numbers_are_those_of_the_last_evaluation(run: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import metadata_load
 
 from diffsr_hub import DiffSR, cli, from_pretrained
-from diffsr_hub.publishable import front_matter
 from finetune import Agent
 from pretrain.collect import collect
 from tests.hub.samples import CLIENTS_OWN_WARNING
@@ -78,7 +78,7 @@ def test_download_pretrain_publish_fine_tune_publish_and_load_by_name(
         local, _ = Agent.from_pretrained("runs/agent/agent").predict(obs.numpy(), deterministic=True)
         assert (agent.predict(obs.numpy(), deterministic=True)[0] == local).all()
         assert torch.equal(agent.encoder.psi(obs, action), here.psi(obs, action))
-    assert front_matter(Path("runs/agent/agent/README.md").read_text(encoding="utf-8"))["base_model"] == name
+    assert metadata_load(Path("runs/agent/agent/README.md"))["base_model"] == name
 
     written = b"".join(file.read_bytes() for file in (machine / "runs").rglob("*") if file.is_file())
     assert b"hf_writer" not in written
