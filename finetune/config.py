@@ -23,6 +23,8 @@ class AlgorithmConfig:
     """Rewards that a TD target adds up before it bootstraps."""
     tau: float = 0.005
     """Share of the newest weights that enters the moving averages at every update."""
+    average_policy: bool = False
+    """Whether the policy that is evaluated and left is a moving average of the one that learns."""
     learning_rate: float = 1e-3
     """Of Adam, for critics and policy."""
     actor_hidden: tuple[int, ...] = (256, 256)
@@ -82,7 +84,7 @@ class FinetuneConfig(AlgorithmConfig):
     offline_steps: int = 0
     """Environment steps over which that share falls linearly to 0; 0 keeps it."""
     warm_start: int = 0
-    """Updates of critics and policy on the offline data alone, before the first step."""
+    """Updates of critics and policy on the offline data alone, before the first step; from scratch of ψ too."""
     imitation_coef: float = 1.0
     """Weight of imitating those offline actions that the critics prefer to the policy's; falls as the share does."""
     download: bool = True

@@ -17,7 +17,8 @@ from finetune.replay import Batch
 class Learner:
     """Improves an agent.
 
-    Where ψ learns, critics and policy see a moving average of it, so that what they stand on moves slowly.
+    Where ψ learns, critics and policy see a moving average of it, so that what they stand on moves slowly. The policy
+    that is left can be a moving average too: the newest one may fail where those before and after it succeed.
 
     Args:
         agent: Changed in place.
@@ -34,6 +35,7 @@ class Learner:
         encoder = agent.encoder.requires_grad_(learns_representation)
         self.target_critic = _frozen_copy(agent.critic)
         self.target_psi = _frozen_copy(encoder.psi_network) if learns_representation else encoder.psi_network
+        self.left_actor = _frozen_copy(agent.actor) if config.average_policy else agent.actor
         self.reward_head = nn.Linear(encoder.arguments["feature_dim"], 1)
         self.updates = 0
         self.critic_optimizer = _adam(agent.critic.parameters(), config.learning_rate)
@@ -43,6 +45,8 @@ class Learner:
         averages: dict[nn.Module, nn.Module] = {self.target_critic: agent.critic}
         if learns_representation:
             averages[self.target_psi] = encoder.psi_network
+        if config.average_policy:
+            averages[self.left_actor] = agent.actor
         self.averages: list[Tensor] = [p for target in averages for p in target.parameters()]
         self.followed: list[Tensor] = [p for newest in averages.values() for p in newest.parameters()]
 
@@ -82,8 +86,9 @@ class Learner:
             return torch.addcmul(batch.n_step_return, batch.bootstrap_discount, value)
 
     def finished_agent(self) -> Agent:
-        """A copy of the agent whose ψ is the average that its critics and its policy learned on."""
+        """A copy of the agent with the policy that is to be left and the ψ̄ that critics and policy learned on."""
         agent = deepcopy(self.agent).eval()
+        agent.actor.load_state_dict(self.left_actor.state_dict())
         agent.encoder.psi_network.load_state_dict(self.target_psi.state_dict())
         return agent
 
@@ -102,6 +107,7 @@ class Learner:
             "agent": self.agent,
             "reward_head": self.reward_head,
             "target_critic": self.target_critic,
+            "left_actor": self.left_actor,
             "target_psi": self.target_psi,
             "critic_optimizer": self.critic_optimizer,
             "actor_optimizer": self.actor_optimizer,

@@ -241,7 +241,8 @@ class Training:
     def _evaluate(self) -> None:
         self._check_finite(dict(self.agent.named_parameters()))
         with self._keeping():
-            evaluation = evaluate(self.agent, self.config.env, self.config.eval_episodes, EVALUATION_SEED)
+            agent = self.learner.finished_agent()
+            evaluation = evaluate(agent, self.config.env, self.config.eval_episodes, EVALUATION_SEED)
         self.record.evaluated(self.step, self.seconds, evaluation)
 
     def _check_finite(self, tensors: Mapping[str, Tensor]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -115,9 +116,11 @@ def test_polyak_average(tau):
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
-def test_the_targets_follow_critics_and_psi_by_tau(tau):
-    found = learner(tau=tau)
-    pairs = [(found.target_critic, found.agent.critic), (found.target_psi, found.agent.encoder.psi_network)]
+def test_the_averages_follow_critics_psi_and_policy_by_tau(tau):
+    found = learner(tau=tau, average_policy=True)
+    agent = found.agent
+    pairs = [(found.target_critic, agent.critic), (found.target_psi, agent.encoder.psi_network)]
+    pairs.append((found.left_actor, agent.actor))
     before = [copies(target) for target, _ in pairs]
     found.update(batch())
     for (target, newest), old in zip(pairs, before, strict=True):
@@ -308,3 +311,15 @@ def test_a_finished_agent_values_with_the_psi_that_its_critics_learned_on(learns
         expected = found.agent.critic(found._psi(normal, data.action)) * found.agent.reward_scale
         torch.testing.assert_close(agent.value(data.obs, data.action), expected, rtol=0, atol=0)
         assert torch.equal(agent.value(data.obs, data.action), found.agent.value(data.obs, data.action)) is not learns
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("average", [False, True])
+def test_a_finished_agent_acts_with_its_newest_policy_or_with_the_average(policy, average):
+    found = learner(policy=policy, average_policy=average)
+    for i in range(5):
+        found.update(batch(seed=i))
+    obs, agent = batch().obs, found.finished_agent()
+    expected = agent.to_env(found.left_actor.mode(agent.encoder.normalize(obs)).detach())
+    newest, left = (a.predict(obs.numpy(), deterministic=True)[0] for a in (found.agent, agent))
+    assert np.array_equal(left, expected) and np.array_equal(left, newest) is not average

@@ -62,7 +62,7 @@ def train(name: str = "run", *, say: Callable[[str], None] = lambda _: None, **c
     found = Training(config, folder, say)
     with folder.in_use(config):
         found.run()
-        found.agent.save_pretrained(folder.agent)
+        found.learner.finished_agent().save_pretrained(folder.agent)
     return found
 
 
