@@ -145,14 +145,15 @@ class Agent(nn.Module):
             revision: Branch, tag or commit of the repository.
             local_files_only: Use only what is cached.
             token: Access token, where the environment's is not the right one.
-            env: A Gymnasium environment (or a vector of them) whose spaces the agent must fit.
+            env: A Gymnasium environment (or a vector of them) whose spaces the agent must fit: its actions are a Box
+                with the bounds of those that the agent learned with.
 
         Raises:
             UserError: It is not there, not an agent, of a newer format, or does not fit its configuration or `env`.
         """
         model = pretrained.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
         if env is not None:
-            check_env(model.encoder.arguments, env)
+            check_env(model.encoder.arguments, env, (model.arguments["action_low"], model.arguments["action_high"]))
         return model
 
 

@@ -278,3 +278,29 @@ def test_what_does_not_fit_is_named(folder: Path) -> None:
     odd = SimpleNamespace(observation_space=gym.spaces.Text(5), action_space=gym.spaces.Graph(BOX, None))
     assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=odd))) == 2
     assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=object()))) == 2
+
+
+def test_actions_without_bounds_cannot_be_scaled(folder: Path) -> None:
+    endless = gym.spaces.Box(-np.inf, np.inf, (1,))
+    for actions in (gym.spaces.Box(-1, np.inf, (2,)), gym.spaces.Dict(a=endless, b=gym.spaces.Box(-1, 1, (1,)))):
+        env = SimpleNamespace(observation_space=gym.spaces.Box(-np.inf, np.inf, (3,)), action_space=actions)
+        assert "have no bounds, by which they are scaled to [-1, 1]" in refusal(folder, env=env)
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        gym.spaces.Discrete(2),
+        gym.spaces.MultiBinary(2),
+        gym.spaces.Dict(a=gym.spaces.Box(-2, 1, (2,))),
+        gym.spaces.Box(-2, 1, (1, 2)),
+        gym.spaces.Box(-2, 2, (2,)),
+        gym.spaces.Box(-1, 1, (2,)),
+        gym.spaces.Box(-np.inf, np.inf, (2,)),
+    ],
+    ids=str,
+)
+def test_an_agent_fits_where_it_can_act(agent_folder: Path, actions: Any) -> None:
+    from_pretrained(agent_folder, env=SimpleNamespace(observation_space=BOX, action_space=gym.spaces.Box(-2, 1, (2,))))
+    message = refusal(agent_folder, env=SimpleNamespace(observation_space=BOX, action_space=actions))
+    assert ("its actions" in message and "[-2.0, -2.0] to [1.0, 1.0]" in message) or "have no bounds" in message
