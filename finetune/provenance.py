@@ -10,6 +10,7 @@ from typing import Any
 from diffsr_hub import pretrained
 from diffsr_hub.command import command_line, settings
 from diffsr_hub.data import load, resolve, software
+from diffsr_hub.errors import UserError
 from finetune.config import SCRATCH, FinetuneConfig
 
 
@@ -19,7 +20,7 @@ def command(config: FinetuneConfig) -> str:
 
 
 def sources(config: FinetuneConfig, file: Path) -> dict[str, Any]:
-    """Encoder and datasets of a run, as they were when it began: noted in `file`, which a resumed run reads.
+    """Encoder and datasets of a run, as they were when it began: what `file` notes of a resumed one.
 
     Args:
         config: Of the run.
@@ -29,14 +30,18 @@ def sources(config: FinetuneConfig, file: Path) -> dict[str, Any]:
         `encoder` (`source`, `revision` of a repository, `sha256` of its weights; None from scratch) and `datasets`.
 
     Raises:
-        UserError: The encoder or a dataset cannot be had.
+        UserError: The encoder or a dataset cannot be had, or the datasets are others than when the run began.
     """
-    if file.is_file():
-        noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return noted
-    found = {"encoder": _encoder(config.encoder), "datasets": _datasets(config)}
-    pretrained.write_json(file, found)
-    return found
+    datasets = _datasets(config)
+    if not file.is_file():
+        return {"encoder": _encoder(config.encoder), "datasets": datasets}
+    noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    before, now = _contents(noted["datasets"]), _contents(datasets)
+    if before != now:
+        raise UserError(
+            f"{file.parent} was started with other offline data: {before}, not {now}; restore it, or start a new run"
+        )
+    return noted
 
 
 def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -72,6 +77,11 @@ def _encoder(source: str) -> dict[str, Any] | None:
         "revision": config.parent.name if in_cache else None,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
+
+
+def _contents(datasets: list[dict[str, Any]]) -> str:
+    """What the rows of a replay buffer depend on."""
+    return ", ".join(f"{dataset['id']} (sha256 {dataset['sha256'][:12]})" for dataset in datasets)
 
 
 def _datasets(config: FinetuneConfig) -> list[dict[str, Any]]:

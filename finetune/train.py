@@ -15,6 +15,7 @@ if not __package__:
 import torch
 
 from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.pretrained import write_json
 from finetune.config import FinetuneConfig
 from finetune.export import export
 from finetune.provenance import facts, sources
@@ -32,8 +33,9 @@ def run(config: FinetuneConfig) -> Path:
     folder = RunFolder.of(config)
     folder.check(config)
     training = Training(config, folder)  # before anything is written: what does not fit leaves no folder behind
+    made_of = sources(config, folder.sources)
     with folder.in_use(config):
-        made_of = sources(config, folder.sources)
+        write_json(folder.sources, made_of)
         training.run()
         _leave(training, facts(config, made_of, training.seconds))
     last = training.record.evaluations[-1]

@@ -235,6 +235,22 @@ def test_a_resumed_run_is_the_same_run(word):
     assert "give one of them" in refused("--resume", "run", "--run_dir", "other")
 
 
+def test_a_resumed_run_has_the_offline_data_that_it_began_with():
+    """A namespace names other data when a dataset comes to it, and an id when its file is written anew."""
+    write("walk/one-v0", "test/Faulty-v0")
+    main([*toy(offline_dataset="walk"), "--run_dir", "run"])
+    before = Path("run/config.yaml").read_bytes()
+    write("walk/two-v0", "test/Faulty-v0")
+    line = refused("--resume", "run", "--total_steps", "70")
+    assert "run was started with other offline data: walk/one-v0 (sha256 " in line and "walk/two-v0" in line
+    shutil.rmtree("datasets/walk/two-v0")
+    main(["--resume", "run"])
+    shutil.rmtree("datasets/walk/one-v0")
+    write("walk/one-v0", "test/Faulty-v0", episodes=6)
+    assert "run was started with other offline data: walk/one-v0 (sha256 " in refused("--resume", "run")
+    assert Path("run/config.yaml").read_bytes() == before
+
+
 def test_a_resumed_run_does_not_end_before_where_it_is():
     """Or its agent would say that it learned for fewer steps than it did."""
     main([*toy(total_steps=61, num_envs=2), "--run_dir", "run"])  # two at a time: 62 in fact
