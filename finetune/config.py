@@ -7,6 +7,8 @@ from typing import Literal
 from diffsr_hub.errors import UserError
 
 SCRATCH = "none"
+LARGEST_BATCH = 1_000_000
+"""transitions; far more than anybody learns from at once, and less than what cannot be allocated"""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,9 @@ class FinetuneConfig(AlgorithmConfig):
         )
         for name in positive:
             _require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
+        _require(
+            self.batch_size <= LARGEST_BATCH, f"batch_size must be at most {LARGEST_BATCH:,}, got {self.batch_size}"
+        )
         not_negative = ("exploration_noise", "reward_coef", "seed", "offline_steps", "warm_start")
         for name in (*not_negative, "imitation_coef", "video_steps"):
             _require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")

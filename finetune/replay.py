@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diffsr_hub.errors import UserError
+
 
 class Batch(NamedTuple):
     """Transitions as the losses need them; leading shape `[B]`."""
@@ -32,11 +34,20 @@ class Replay:
         capacity: Number of rows kept.
         obs_dim: Size of an observation.
         action_dim: Size of an action.
+
+    Raises:
+        UserError: So many rows do not fit into memory.
     """
 
     def __init__(self, capacity: int, obs_dim: int, action_dim: int) -> None:
         self.widths = [obs_dim, action_dim, 1, obs_dim, 1, obs_dim, 1]
-        self.rows = torch.zeros(capacity, sum(self.widths))
+        try:
+            self.rows = torch.zeros(capacity, sum(self.widths))
+        except RuntimeError as error:
+            raise UserError(
+                f"a replay buffer of {capacity:,} transitions has no place in memory; lower --capacity, or give less "
+                "offline data"
+            ) from error
         self.added = 0
 
     def __len__(self) -> int:

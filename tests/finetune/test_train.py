@@ -181,6 +181,8 @@ def toy(**changes: Any) -> list[str]:
         ({"actor_hidden": [0]}, "actor_hidden"),
         ({"warm_start": 5}, "warm_start needs an --offline_dataset"),
         ({"discount": 1.5}, "discount"),
+        ({"total_steps": 10**13, "capacity": 10**13}, "a replay buffer of 10,000,000,000,000 transitions has no place"),
+        ({"batch_size": 10**10}, "batch_size must be at most 1,000,000, got 10000000000"),
     ],
     ids=str,
 )
