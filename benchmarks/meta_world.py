@@ -125,8 +125,8 @@ def main(
         runs.mkdir(parents=True, exist_ok=True)
         write_text(runs / "arms.yaml", yaml.safe_dump(selected, sort_keys=False))
         try:
-            often = {"total_steps": total_steps, "eval_every": EVALUATE_EVERY}
-            study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **often)
+            every = {"total_steps": total_steps, "eval_every": EVALUATE_EVERY, "average_policy": True}
+            study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **every)
         finally:
             study.keep(runs, kept)
     comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
