@@ -15,8 +15,9 @@ from diffsr_hub.pretrained import write_json
 from diffsr_hub.publish import publish
 from diffsr_hub.publishable import publishable
 from tests.hub.faults import Fault
-from tests.hub.samples import CLIENTS_OWN_WARNING, NAME
+from tests.hub.samples import CLIENTS_OWN_WARNING, NAME, png
 from tests.hub.server import Hub
+from tests.hub.store import Refusal
 
 pytest_plugins = ["tests.hub.fixtures"]
 pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
@@ -272,39 +273,132 @@ def test_a_tag_is_never_moved(hub: Hub, folder: Path) -> None:
     assert hub.store.resolve("models", NAME, "main") == before
 
 
+def test_a_tag_of_this_very_version_is_fine(hub: Hub, folder: Path) -> None:
+    assert publish(folder, NAME, tag="v1") == publish(folder, NAME, tag="v1")
+    assert len(hub.asked("^POST .*/tag/")) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"revision": "agent"}, {"revision": "agent", "tag": "v2"}, {"tag": "v1"}, {"revision": "b", "tag": "v1"}],
+)
+def test_a_refusal_changes_nothing_not_even_the_branches(
+    hub: Hub, folder: Path, agent_folder: Path, options: dict[str, str]
+) -> None:
+    publish(folder, NAME, tag="v1")
+    before = hub.store.read("models", NAME)
+    if "agent" in options.values():
+        write_card(agent_folder, NAME)
+        assert "holds something else (a DiffSR, not a Agent)" in refusal(agent_folder, **options)
+    else:
+        rewrite(folder, discount=0.9)
+        assert "already has a tag v1" in refusal(folder, **options)
+    assert hub.store.read("models", NAME) == before
+
+
+def test_a_branch_is_no_tag_and_a_tag_no_branch(hub: Hub, folder: Path) -> None:
+    publish(folder, NAME, tag="v1")
+    assert f"v1 is a tag of {NAME}, which never moves; --revision takes a branch" in refusal(folder, revision="v1")
+    assert f"main is a branch of {NAME}, which moves; --tag takes another name" in refusal(folder, tag="main")
+    assert "b is a branch" in refusal(folder, revision="b", tag="b")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "bad name", "a..b", "x" * 101, "-x", "a/", "a//b", "v1.lock", "refs/pr/1", "v1\n", "0" * 40]
+)
+@pytest.mark.parametrize("flag", ["revision", "tag"])
+def test_a_name_that_the_hub_would_not_take_is_refused_before_it_is_asked(
+    hub: Hub, folder: Path, flag: str, name: str
+) -> None:
+    assert f"--{flag} " in refusal(folder, **{flag: name})
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("files", [["README.md"], ["README.md", "LICENSE"]])
+def test_a_repository_that_the_hubs_page_made_is_empty(hub: Hub, folder: Path, files: list[str]) -> None:
+    hub.store.plant(NAME, dict.fromkeys(files, b"license: mit"))
+    publish(folder, NAME)
+    there = hub.store.files("models", NAME, "main")
+    assert set(there) == {*contents(folder), ".gitattributes", *files}
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
+REQUESTS = [
+    "^GET /api/models/org",
+    "/repos/create",
+    "^GET .*/refs",
+    "^POST .*/branch/",
+    "/validate-yaml",
+    "/preupload/",
+    "objects/batch",
+    "^PUT /lfs",
+    "^POST /lfs/.*/verify",
+    "/commit/",
+    "^POST .*/tag/",
+]
+
+
 @pytest.mark.parametrize("times", [1, 100])
-@pytest.mark.parametrize(
-    "request_",
-    [
-        "^GET /api/models/org",
-        "/repos/create",
-        "/validate-yaml",
-        "/preupload/",
-        "objects/batch",
-        "^PUT /lfs",
-        "/commit/",
-    ],
-)
-@pytest.mark.parametrize("does", ["status", "hang up"])
+@pytest.mark.parametrize("request_", REQUESTS)
+@pytest.mark.parametrize("does", ["status", "hang up", "stop reading", "cut"])
 def test_a_failing_server_leaves_the_old_version_or_has_the_new_one(
     hub: Hub, folder: Path, request_: str, does: Any, times: int
 ) -> None:
-    hub.faults = [Fault(request_, does=does, times=times)]
+    """A new repository for the request that makes one; else a new version of a model, on a branch if one is made."""
+    old, branch = set(), "side" if "branch" in request_ else "main"
+    if "create" not in request_:
+        old = {publish(folder, NAME).commit}
+        rewrite(folder, discount=0.9)
+        (folder / "diagnostics.png").write_bytes(png() + b"another")
     before = contents(folder)
+    hub.faults = [Fault(request_, does=does, times=times)]
     try:
-        publish(folder, NAME)
+        publish(folder, NAME, revision=branch, tag="v2")
     except UserError as error:
-        assert str(error).startswith(f"{folder} was not published as {NAME}: ") and "\n" not in str(error)
-        if NAME in hub.store.repositories("models"):
-            assert set(hub.store.files("models", NAME, "main")) == {".gitattributes"}
+        assert "\n" not in str(error)
+        there = hub.store.read("models", NAME)["branches"] if NAME in hub.store.repositories("models") else {}
+        told = re.search(r"has the commit (\w+), but maybe not the tag v2: repeat the command: ", str(error))
+        if told:
+            assert there[branch] == told[1]
+        else:
+            assert str(error).startswith(f"{folder} was not published as {NAME}: ")
+            assert set(there.values()) <= old or not old
     hub.faults = []
     assert contents(folder) == before
-    publish(folder, NAME)  # the next attempt works, whatever the first one left
-    found = contents(snapshot_download(NAME, ignore_patterns=[".gitattributes"]))
-    assert found == before
+    done = publish(folder, NAME, revision=branch, tag="v2")  # the next attempt works, whatever the first one left
+    assert hub.store.resolve("models", NAME, "v2") == done.commit == hub.store.resolve("models", NAME, branch)
+    assert contents(snapshot_download(NAME, revision="v2", ignore_patterns=[".gitattributes"])) == before
+
+
+@pytest.mark.parametrize(("status", "does"), [(500, "status"), (503, "status"), (0, "cut")])
+def test_a_commit_that_is_there_is_found_although_its_answer_was_lost(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, status: int, does: str
+) -> None:
+    old = publish(folder, NAME).commit
+    rewrite(folder, discount=0.9)
+    commit = hub.store.commit
+
+    def lost(*arguments: Any) -> str:
+        monkeypatch.setattr(hub.store, "commit", commit)
+        oid = commit(*arguments)
+        if does == "status":
+            raise Refusal(status, "", "the answer was lost")
+        return oid
+
+    monkeypatch.setattr(hub.store, "commit", lost)
+    hub.faults = [Fault("/commit/", does="cut")] if does == "cut" else []
+    done = publish(folder, NAME, tag="v2")
+    assert [hub.store.resolve("models", NAME, name) for name in ("main", "v2")] == [done.commit] * 2
+    assert done.commit != old and len(hub.store.read("models", NAME)["commits"]) == 3
+
+
+def test_a_hub_that_is_gone_after_the_commit_is_not_said_to_have_nothing(hub: Hub, folder: Path) -> None:
+    hub.faults = [Fault("/commit/", does="cut"), Fault("^GET .*/revision/", times=100)]
+    assert "may have a new commit on main, which could not be checked: repeat the command: " in refusal(folder)
+    hub.faults = []
+    assert len({publish(folder, NAME).commit, publish(folder, NAME).commit}) == 1
 
 
 def test_the_server_says_when_to_ask_again(hub: Hub, folder: Path, waits: list[float]) -> None:
@@ -359,7 +453,7 @@ def test_a_hub_that_holds_other_bytes_is_noticed(hub: Hub, folder: Path, monkeyp
     put = hub.store.put
     monkeypatch.setattr(hub.store, "put", lambda content, *, lfs: put(content if lfs else content + b" ", lfs=lfs))
     message = refusal(folder)
-    assert re.search(r"has a new commit \w{40}, but .*: \S+ has other bytes than the folder's", message)
+    assert re.search(r"has a new commit \w{40}, but \S+ has other bytes than the folder's", message)
 
 
 def test_without_a_network(folder: Path, hub: Hub) -> None:

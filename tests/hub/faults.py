@@ -11,15 +11,16 @@ class Fault:
 
     Args:
         request: Regular expression on `METHOD /path`.
-        does: `status` answers with an error, `hang up` closes before answering, `cut` in the middle of the body, while
-            `truncate` and `alter` answer whole with other bytes than were announced.
+        does: `status` answers with an error, `hang up` closes before answering, `stop reading` in the middle of what is
+            sent; `cut` does what was asked and closes in the middle of the answer, while `truncate` and `alter` answer
+            whole with other bytes than were announced.
         times: How often, before the server behaves again.
         status: Of the error.
         headers: Of the error, such as `Retry-After`.
     """
 
     request: str
-    does: Literal["status", "hang up", "cut", "truncate", "alter"] = "status"
+    does: Literal["status", "hang up", "stop reading", "cut", "truncate", "alter"] = "status"
     times: int = 1
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)

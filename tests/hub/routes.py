@@ -160,7 +160,7 @@ def _info(handler: "Handler", kind: str, name: str, revision: str, repository: d
         "likes": 0,
         "lastModified": "2026-01-02T03:04:05.000Z",
         "tags": [*front.get("tags", []), *([front["library_name"]] if "library_name" in front else [])],
-        "siblings": [{"rfilename": path} | _described(entry) for path, entry in files.items()],
+        "siblings": [{"rfilename": path, "blobId": entry["git"]} | _described(entry) for path, entry in files.items()],
     }
 
 

@@ -83,7 +83,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.fault and self.fault.does == "hang up":
             self.close_connection = True
             return
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        if self.fault and self.fault.does == "stop reading":
+            self.rfile.read(length // 2)
+            self.close_connection = True
+            return
+        self.body = self.rfile.read(length)
         try:
             if self.fault and self.fault.does == "status":
                 raise Refusal(self.fault.status, "", "a fault on purpose")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from diffsr_hub.pretrained import write_bytes, write_json
 
 Files = dict[str, dict[str, Any]]
 LFS = (".safetensors", ".png", ".bin", ".hdf5", ".mp4")
+REF = re.compile(r"[^\s\x00-\x20~^:?*\[\\.-][^\s\x00-\x20~^:?*\[\\]{0,99}")
+"""roughly what git takes as the name of a branch or a tag"""
 
 
 class Refusal(Exception):
@@ -101,6 +104,8 @@ class Store:
         """Make a branch or a tag (409 where it exists), or remove it."""
         with self.lock:
             repository = self.read(kind, name)
+            if not REF.fullmatch(ref) or ".." in ref or ref.endswith((".lock", ".", "/")):
+                raise Refusal(400, "", f"Invalid reference name: {ref}")
             if commit is not None and ref in repository[table]:
                 raise Refusal(409, "", f"Reference already exists: {ref}")
             repository[table] = {key: value for key, value in repository[table].items() if key != ref}
