@@ -1,6 +1,5 @@
 """What the Hub refuses, as one line that says what to do; no token ever gets into it."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,18 +8,20 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # httpx2, or what comes after it
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.tokens import without_tokens
 
-_SECRET = re.compile(r"(?i)(bearer\s+|hf_)[^\s'\"]+")
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 CLIENT_ERRORS = (httpx.HTTPError, OSError, RuntimeError, ValueError)
 """whatever huggingface_hub raises when the Hub, the network, the cache or an argument is not as it should be"""
 _KINDS: dict[type[Exception], str] = {
+    OfflineModeIsEnabled: "HF_HUB_OFFLINE is set, so that nothing is asked: unset it",
     HFValidationError: "a repository is called like org/name",
     GatedRepoError: f"access has to be asked for on its page; then {_LOGIN}",
     RepositoryNotFoundError: f"the Hub has no such repository, or it is private: check the name, or {_LOGIN}",
@@ -68,5 +69,5 @@ def reason(error: BaseException) -> str:
 
 def brief(error: BaseException) -> str:
     """An error's text on one line, without anything that looks like a token."""
-    text = _SECRET.sub(r"\1***", " ".join(str(error).split()))
+    text = without_tokens(" ".join(str(error).split()))
     return text.partition(" Please make sure")[0][:300] or type(error).__name__

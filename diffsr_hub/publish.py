@@ -17,6 +17,7 @@ from diffsr_hub.hub_errors import CLIENT_ERRORS, one_line
 from diffsr_hub.hub_names import check_ref, check_repository
 from diffsr_hub.integrity import git_hash
 from diffsr_hub.publishable import publishable
+from diffsr_hub.tokens import without_tokens
 
 _NOT_OURS_TO_REMOVE = frozenset({".gitattributes", "LICENSE"})
 
@@ -78,7 +79,7 @@ def publish(
     with one_line(f"{repository} has the commit {commit}, but maybe not the tag {tag}: repeat the command"):
         if tag is not None and tag not in tags:
             api.create_tag(repository, tag=tag, revision=commit)
-    return Published(f"{api.endpoint}/{repository}", commit, kind)
+    return Published(without_tokens(f"{api.endpoint}/{repository}"), commit, kind)
 
 
 def _open(api: HfApi, repository: str, private: bool) -> ModelInfo:

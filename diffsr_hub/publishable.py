@@ -7,6 +7,7 @@ from diffsr_hub.card import render
 from diffsr_hub.errors import UserError
 from diffsr_hub.exported_folder import CARD, FILES, Files
 from diffsr_hub.hub import load_class, model_type
+from diffsr_hub.tokens import holds_token
 
 _BEGINNINGS = {".png": (b"\x89PNG\r\n", "a picture"), ".mp4": (b"ftyp", "a film")}
 """suffix → what a file of that kind has within its first 12 bytes, and is"""
@@ -31,6 +32,7 @@ def publishable(folder: Path, repository: str) -> list[Path]:
     load_class(kind).from_pretrained(folder)
     _check_beginnings(files)
     _check_card(folder, repository)
+    _check_secrets(files)
     return files
 
 
@@ -64,3 +66,10 @@ def _check_card(folder: Path, repository: str) -> None:
                 f"{folder / CARD} is not what its files say of {repository}: "
                 f"`diffsr card {folder} --repository {repository}` writes it anew"
             )
+
+
+def _check_secrets(files: list[Path]) -> None:
+    """Refuse a token in a text, such as the command that something was made with."""
+    for file in files:
+        if file.suffix in (".json", ".md") and holds_token(file.read_text(encoding="utf-8")):
+            raise UserError(f"{file} holds an access token: take it out, revoke it, and write the card anew")

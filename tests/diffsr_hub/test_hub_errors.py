@@ -1,6 +1,7 @@
 """What the Hub's client raises, as one line without tokens."""
 
 import pytest
+from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from diffsr_hub import UserError
@@ -15,12 +16,22 @@ from diffsr_hub.hub_errors import brief, one_line
             httpx.LocalProtocolError("Illegal header value b'Bearer hf_abc\\n'"),
             "it failed: Illegal header value b'Bearer ***'",
         ),
-        (ValueError("hf_abc def"), "it failed: hf_*** def"),
+        (ValueError("hf_abc def"), "it failed: *** def"),
+        (
+            OSError("unset HF_HUB_OFFLINE, set HF_ENDPOINT for hf_hub_download"),
+            "it failed: unset HF_HUB_OFFLINE, set HF_ENDPOINT for hf_hub_download",
+        ),
+        (OSError("no route to http://user:secret@mirror:80/x@y"), "it failed: no route to http://***@mirror:80/x@y"),
+        (OSError("login token-of-mirror failed"), "it failed: login *** failed"),
+        (OfflineModeIsEnabled("x"), "it failed: HF_HUB_OFFLINE is set, so that nothing is asked: unset it"),
         (httpx.ReadTimeout(""), "it failed: ReadTimeout"),
         (RuntimeError("upload"), "it failed: upload"),
     ],
 )
-def test_every_error_of_the_client_is_one_line(error: Exception, expected: str) -> None:
+def test_every_error_of_the_client_is_one_line(
+    error: Exception, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "token-of-mirror")
     with pytest.raises(UserError) as caught, one_line("it failed"):
         raise error
     assert str(caught.value) == expected and caught.value.__cause__ is None

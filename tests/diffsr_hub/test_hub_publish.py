@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants as settings
 import pytest
 from huggingface_hub import snapshot_download
 
@@ -43,7 +44,7 @@ def refusal(folder: Path, name: str = NAME, **options: Any) -> str:
         publish(folder, name, **options)
     message = str(caught.value)
     assert "\n" not in message and len(message) < 700, message
-    assert "hf_" not in message.replace("hf_***", "")
+    assert "hf_" not in message.replace("hf_hub_", "")
     assert not before or contents(folder) == before
     return message
 
@@ -109,6 +110,15 @@ def test_the_command_prints_address_and_commit(hub: Hub, folder: Path, capsys: p
     assert url == f"{hub.url}/{NAME}"
     assert commit == f"commit {hub.store.resolve('models', NAME, 'v1')}"
     assert load == f'DiffSR.from_pretrained("{NAME}", revision="{commit.split()[1]}")'
+
+
+def test_a_password_in_the_address_of_the_hub_is_not_printed(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ENDPOINT", hub.url.replace("http://", "http://user:secret@"))
+    hub.tokens["Basic dXNlcjpzZWNyZXQ="] = True  # what the client sends for that, and no token
+    done = publish(folder, NAME)
+    assert done.url == f"{hub.url}/{NAME}".replace("http://", "http://***@")
 
 
 def test_a_dry_run_shows_files_and_sizes_and_asks_nothing(
@@ -232,6 +242,16 @@ def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
     (folder / "dataset.json").unlink()
     (folder / "dataset.json").symlink_to(tmp_path / "secret")
     assert "dataset.json is a link or a folder" in refusal(folder)
+
+
+@pytest.mark.parametrize("token", ["hf_" + "aB3" * 12, "hf_writer"])
+def test_a_token_in_a_text_is_not_published(hub: Hub, folder: Path, token: str) -> None:
+    made_of = json.loads((folder / "dataset.json").read_text())
+    made_of["training"]["command"] = f"HF_TOKEN={token} diffsr pretrain"
+    write_json(folder / "dataset.json", made_of)
+    write_card(folder, NAME)
+    assert re.search(r"(README.md|dataset.json) holds an access token: take it out, revoke it", refusal(folder))
+    assert hub.requests == []
 
 
 def test_a_folder_that_does_not_load_strictly(folder: Path) -> None:
