@@ -113,9 +113,11 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
     """Locate configuration and weights in a folder, or download them from the Hub.
 
     Raises:
-        UserError: Neither a folder with both files nor a repository that has them.
+        UserError: Neither a folder with both files nor a repository that has them, or a folder and a revision.
     """
     if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
+        if revision is not None:
+            raise UserError(f"{source} is a folder, which has no revisions: leave {revision!r} out")
         return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
     if os.path.exists(source):
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")

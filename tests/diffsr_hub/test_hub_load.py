@@ -17,6 +17,7 @@ import torch
 
 from diffsr_hub import DiffSR, UserError
 from diffsr_hub.hub import from_pretrained
+from diffsr_hub.inspect_repo import describe
 from diffsr_hub.integrity import as_announced
 from diffsr_hub.publish import publish
 from tests.hub.faults import Fault
@@ -190,6 +191,12 @@ def test_access_has_to_be_asked_for(hub: Hub, commit: str) -> None:
 def test_a_token_that_no_header_can_hold_is_not_shown(hub: Hub, commit: str, token: str) -> None:
     message = refusal(token=token)
     assert "bro" not in message and "br\u00f6" not in message
+
+
+def test_a_folder_has_no_revisions(folder: Path) -> None:
+    for call in (from_pretrained, DiffSR.from_pretrained, describe):
+        with pytest.raises(UserError, match=r"is a folder, which has no revisions: leave 'v1' out"):
+            call(str(folder), revision="v1")
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------
