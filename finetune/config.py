@@ -53,6 +53,8 @@ class FinetuneConfig(AlgorithmConfig):
 
     encoder: str = SCRATCH
     """Folder or repository of a pretrained encoder; none learns one from scratch."""
+    encoder_revision: str = ""
+    """Commit, tag or branch of that repository; a full commit names the same encoder for ever."""
     mode: Literal["frozen", "finetuned", "random"] = "finetuned"
     """frozen: ψ stays as it was pretrained; finetuned: it goes on learning; random: the control, an untrained ψ of the
     same sizes and statistics, frozen. From scratch, ψ always learns."""
@@ -130,6 +132,8 @@ class FinetuneConfig(AlgorithmConfig):
         _require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
         if self.encoder == SCRATCH and self.mode != "finetuned":
             raise UserError(f"mode={self.mode} needs a pretrained --encoder, a folder or a repository")
+        if self.encoder == SCRATCH and self.encoder_revision:
+            raise UserError(f"encoder_revision={self.encoder_revision} needs the --encoder that it is a version of")
         if self.warm_start and not self.datasets:
             raise UserError("warm_start needs an --offline_dataset such as mujoco/hopper")
 

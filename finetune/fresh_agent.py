@@ -20,7 +20,9 @@ def fresh_agent(config: FinetuneConfig, envs: Any) -> Agent:
         UserError: The encoder cannot be loaded, or does not fit.
     """
     observations, actions = envs.single_observation_space, envs.single_action_space
-    pretrained = None if config.encoder == SCRATCH else DiffSR.from_pretrained(config.encoder, env=envs)
+    pretrained = None
+    if config.encoder != SCRATCH:
+        pretrained = DiffSR.from_pretrained(config.encoder, revision=config.encoder_revision or None, env=envs)
     sizes = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0]}
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)

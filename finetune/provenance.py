@@ -34,7 +34,7 @@ def sources(config: FinetuneConfig, file: Path) -> dict[str, Any]:
     """
     datasets = _datasets(config)
     if not file.is_file():
-        return {"encoder": _encoder(config.encoder), "datasets": datasets}
+        return {"encoder": _encoder(config.encoder, config.encoder_revision or None), "datasets": datasets}
     noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     before, now = _contents(noted["datasets"]), _contents(datasets)
     if before != now:
@@ -67,10 +67,10 @@ def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> di
     }
 
 
-def _encoder(source: str) -> dict[str, Any] | None:
+def _encoder(source: str, revision: str | None) -> dict[str, Any] | None:
     if source == SCRATCH:
         return None
-    config, weights = pretrained.find(source, revision=None, local_files_only=False, token=None)
+    config, weights = pretrained.find(source, revision=revision, local_files_only=False, token=None)
     in_cache = config.parent.parent.name == "snapshots" and not os.path.isdir(source)
     return {
         "source": source,

@@ -54,6 +54,11 @@ def test_from_scratch_nothing_can_be_frozen(mode):
         FinetuneConfig(encoder="none", mode=mode)
 
 
+def test_a_revision_needs_an_encoder() -> None:
+    with pytest.raises(UserError, match="encoder_revision=v1 needs the --encoder that it is a version of"):
+        FinetuneConfig(encoder_revision="v1")
+
+
 @pytest.mark.parametrize("dataset", ["", " , "])
 def test_a_warm_start_needs_data(dataset):
     with pytest.raises(UserError, match="warm_start needs an --offline_dataset"):

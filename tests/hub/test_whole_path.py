@@ -68,9 +68,13 @@ def test_download_pretrain_publish_fine_tune_publish_and_load_by_name(
     obs, action = torch.randn(5, 4), torch.rand(5, 1)
     assert torch.equal(here.psi(obs, action), there.psi(obs, action))
 
+    files = {file.name: file.read_bytes() for file in Path(encoder).iterdir()}
+    hub.store.plant(name, files | {"config.json": b"{}"})  # whatever is published later
+    pinned = ["--encoder", name, "--encoder_revision", commit]
     data = ["--offline_dataset", "mujoco/invertedpendulum"]
-    cli.main(["finetune", "--encoder", name, "--mode", "frozen", *data, "--run_dir", "runs/agent", *FEW_STEPS])
+    cli.main(["finetune", *pinned, "--mode", "frozen", *data, "--run_dir", "runs/agent", *FEW_STEPS])
     made_of = json.loads(Path("runs/agent/agent/training.json").read_text())
+    assert f"--encoder_revision={commit}" in made_of["command"]
     assert (made_of["encoder"]["source"], made_of["encoder"]["revision"]) == (name, commit)
     assert made_of["datasets"] == json.loads(Path(encoder, "dataset.json").read_text())["datasets"]
     commit = share("runs/agent/agent", "org/pendulum-agent", capsys)
