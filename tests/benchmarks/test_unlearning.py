@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from benchmarks.study import ROOT
-from benchmarks.unlearning import HEAD, table
-from finetune.recorded_runs import Run
+from benchmarks.unlearning import HEAD, KEPT, table
+from finetune.recorded_runs import Run, read_runs
 from finetune.sweep_plan import plan, read_arms, write_down
 
 
@@ -14,3 +14,10 @@ def test_a_drop_is_the_lowest_evaluation_per_first_one() -> None:
 
 def test_every_arm_is_one_that_a_run_can_have(tmp_path: Path) -> None:
     write_down(plan(["Hopper-v5"], read_arms(ROOT / "benchmarks" / "unlearning.yaml"), [1], tmp_path, {}))
+
+
+def test_the_documented_table_is_that_of_the_raw_results_and_both_arms_begin_alike() -> None:
+    runs = read_runs([KEPT])
+    assert table(runs) in (ROOT / "docs" / "transfer.md").read_text()
+    first = {(run.env, run.seed, run.measures["mean_return"][0]) for run in runs}
+    assert len(runs) == 12 and len(first) == 6
