@@ -77,7 +77,7 @@ class Agent(nn.Module):
         else:
             self.actor = GaussianActor(obs_dim, action_dim, actor_hidden)
         self.register_buffer("reward_scale", torch.ones(()))
-        self.low, self.high = np.asarray(action_low, np.float32), np.asarray(action_high, np.float32)
+        self.low, self.high = _rounded_inwards(action_low, np.inf), _rounded_inwards(action_high, -np.inf)
         self.centre, self.half_range = (self.high + self.low) / 2, (self.high - self.low) / 2
 
     @torch.no_grad()
@@ -117,7 +117,7 @@ class Agent(nn.Module):
         return self.critic(self.encoder.psi(obs, action)) * self.reward_scale
 
     def to_env(self, action: Tensor) -> NDArray[np.float32]:
-        """Actions in [-1, 1] to the units of the environment; rounding leads none out of its bounds."""
+        """Actions in [-1, 1] to the units of the environment, within its bounds."""
         return np.clip(action.numpy() * self.half_range + self.centre, self.low, self.high)
 
     def save_pretrained(self, folder: str | Path) -> None:
@@ -184,6 +184,14 @@ def _check_bounds(low: Sequence[float], high: Sequence[float], action_dim: int) 
             raise UserError(f"{name} must be a list of {action_dim} finite numbers, got {reprlib.repr(bound)}")
     if not all(a < b for a, b in zip(low, high, strict=True)):
         raise UserError(f"action_low must be below action_high, got {reprlib.repr(low)} and {reprlib.repr(high)}")
+
+
+def _rounded_inwards(bound: Sequence[float], inwards: float) -> NDArray[np.float32]:
+    """The nearest float32 that are not beyond a bound: the action space may be one of float64."""
+    exact = np.asarray(bound, np.float64)
+    nearest = exact.astype(np.float32)
+    beyond = (nearest - exact) * np.sign(inwards) < 0
+    return np.where(beyond, np.nextafter(nearest, np.float32(inwards)), nearest)
 
 
 def _is_number(value: object) -> bool:

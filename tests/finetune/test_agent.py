@@ -248,3 +248,13 @@ def test_a_configuration_without_a_key_is_one_line(folder, missing):
 def test_an_encoder_is_no_agent(tmp_path, make_encoder):
     make_encoder().save_pretrained(tmp_path)
     assert "'DiffSR', not a" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("bound", [0.1, 0.7, 1.0, 1e-3, 123.456])
+def test_no_action_leaves_a_space_of_float64(bound: float) -> None:
+    """float32(0.1) is above 0.1."""
+    agent = small_agent(bound=bound)
+    space = gym.spaces.Box(-bound, bound, (2,), np.float64)
+    actions = agent.to_env(torch.tensor([[-1.0, 1.0], [1.0, -1.0], [0.0, 0.5]]))
+    assert actions.dtype == np.float32 and all(space.contains(action.astype(np.float64)) for action in actions)
+    np.testing.assert_allclose(actions[0], [-bound, bound], rtol=1e-6)
