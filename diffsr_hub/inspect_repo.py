@@ -58,8 +58,10 @@ def list_models(author: str | None = None, limit: int = 100) -> list[Listed]:
         limit: At most this many.
 
     Raises:
-        UserError: The Hub refuses or is not reached.
+        UserError: The limit is not positive, or the Hub refuses or is not reached.
     """
+    if limit < 1:
+        raise UserError(f"--limit must be at least 1, got {limit}")
     with one_line("the Hub did not give its list"):
         found = list(HfApi().list_models(author=author, filter=TAG, sort="last_modified", limit=limit, full=True))
     return [

@@ -78,6 +78,13 @@ def test_the_list_shows_ours_and_what_they_are_about(
     assert capsys.readouterr().err == "no models of diffsr-hub by nobody\n"
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_list_of_nothing_is_not_asked_for(hub: Hub, limit: int) -> None:
+    with pytest.raises(UserError, match=f"--limit must be at least 1, got {limit}"):
+        list_models(limit=limit)
+    assert hub.requests == []
+
+
 def test_private_models_are_listed_to_their_owners_only(
     hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
