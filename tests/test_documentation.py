@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,3 +120,29 @@ def test_a_stored_card_is_what_the_program_writes_from_the_files_beside_it(card:
     text = card.read_text(encoding="utf-8")
     assert text == render(card.parent, f"diffsr-hub/{card.parent.name}")
     assert all((card.parent / target).is_file() for target in LINK.findall(text))
+
+
+NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
+
+
+def numbers(content: Any) -> set[float]:
+    """All of a JSON value, also in minutes where they are seconds."""
+    if isinstance(content, dict | list):
+        inner = content.values() if isinstance(content, dict) else content
+        return set().union(*map(numbers, inner))
+    return {content, content / 60} if isinstance(content, int | float) else set()
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
+def test_every_number_on_a_card_is_in_a_file_beside_it(card: Path) -> None:
+    files = [file.read_text(encoding="utf-8") for file in card.parent.glob("*.json")]
+    template = (ROOT / "model_cards" / "encoder.md").read_text(encoding="utf-8")
+    written = set(NUMBER.findall("\n".join([*files, template])))
+    known = set().union(*(numbers(json.loads(file)) for file in files))
+    missing = []
+    for number in NUMBER.findall(card.read_text(encoding="utf-8")):
+        text = number.rstrip(",").replace(",", "")
+        places = len(text.partition(".")[2])
+        if not {number, text} & written and not any(f"{value:.{places}f}" == text for value in known):
+            missing.append(number)
+    assert missing == []
