@@ -4,6 +4,7 @@ Nothing that is read here can execute: the configuration is JSON, the weights ar
 anything is allocated, and one missing or extra tensor is an error.
 """
 
+import errno
 import inspect
 import json
 import math
@@ -154,6 +155,8 @@ def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
         return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not a model of diffsr-hub"
     if isinstance(error, RevisionNotFoundError):
         return f"{source} on the Hub has no revision {revision!r} (branch, tag or commit)"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+        return f"{source}: the cache cannot be written ({brief(error)}); load a commit that is in it, or set HF_HOME"
     why, known = brief(error), reason(error)
     return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
 

@@ -1,5 +1,6 @@
 """Loading over HTTP: both files of one commit, no request that is not needed, one line for whatever goes wrong."""
 
+import errno
 import os
 import re
 import subprocess
@@ -251,6 +252,28 @@ def test_a_disk_that_is_full_and_a_cache_that_cannot_be_written(
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(settings, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))  # root may write anywhere else
     assert "the Hub did not give it: [Errno 20] Not a directory" in refusal()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_cache_for_reading_only_serves_what_is_pinned(
+    hub: Hub,
+    commit: str,
+    monkeypatch: pytest.MonkeyPatch,
+    make_encoder: Callable[..., DiffSR],
+    tmp_path: Path,
+    number: int,
+) -> None:
+    from_pretrained(NAME, revision=commit)
+    move(hub, make_encoder(obs_dim=9), tmp_path)
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("huggingface_hub.file_download._download_to_tmp_and_move", read_only)
+    message = refusal()
+    assert f"{NAME}: the cache cannot be written ([Errno {number}] {os.strerror(number)})" in message
+    assert message.endswith("; load a commit that is in it, or set HF_HOME")
+    assert from_pretrained(NAME, revision=commit).arguments["obs_dim"] == 3
 
 
 # --- does it fit the environment -------------------------------------------------------------------------------------
