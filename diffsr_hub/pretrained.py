@@ -124,6 +124,7 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
     try:
         config = _download(str(source), CONFIG, revision, local_files_only, token)
+        read_json(config)  # before weights of any size are asked for
         # The weights of that very commit, wherever the branch has moved since; cached ones need no request then.
         commit = config.parent.name if config.parent.parent.name == "snapshots" else revision
         return config, _download(str(source), WEIGHTS, commit, local_files_only, token)

@@ -103,6 +103,18 @@ def test_a_configuration_that_is_a_trap(hub: Hub, folder: Path, config: bytes) -
         refusal(lambda: describe("org/trap"))
 
 
+@pytest.mark.parametrize(
+    "config", [b"[" * 500_000, b" " * 2_000_000, b'{"obs_dim": NaN}'], ids=["nest", "large", "nan"]
+)
+def test_weights_beside_a_configuration_that_cannot_be_read_are_not_asked_for(
+    hub: Hub, folder: Path, config: bytes
+) -> None:
+    weights = (folder / "model.safetensors").read_bytes()
+    hub.store.plant("org/trap", {"config.json": config, "model.safetensors": weights})
+    assert "config.json cannot be read as JSON" in refusal(lambda: from_pretrained("org/trap"))
+    assert hub.asked("model.safetensors|/lfs/") == []
+
+
 def header(content: Any, size: int | None = None) -> bytes:
     text = content if isinstance(content, bytes) else json.dumps(content).encode()
     return struct.pack("<Q", len(text) if size is None else size) + text
