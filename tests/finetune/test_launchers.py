@@ -11,6 +11,8 @@ import pytest
 
 from diffsr_hub.errors import UserError
 from finetune.launchers import LAUNCHERS, Launch, Program, execute
+from finetune.sweep import last_line
+from finetune.sweep_plan import plan, write_down
 
 SAY = "import os; print(os.environ['OMP_NUM_THREADS'], os.getcwd()); raise SystemExit(int(input_code))"
 SAVES = """
@@ -62,6 +64,15 @@ def test_where_the_stop_file_is_nothing_starts(launch: Launch, tmp_path: Path) -
     program.stop.touch()
     assert launch(program) == 130
     assert not program.log.exists()
+
+
+def test_a_planned_run_comes_to_its_agent(launch: Launch, tmp_path: Path) -> None:
+    """A real training, wherever it is."""
+    settings = {"learning_starts": 10, "total_steps": 20, "eval_episodes": 1, "batch_size": 4, "video_steps": 0}
+    (run,) = plan(["InvertedPendulum-v5"], {"scratch": settings}, [0], tmp_path, {})
+    write_down([run])
+    assert launch(run.program(tmp_path / "stop")) == 0, last_line(run.log)
+    assert run.finished
 
 
 def test_a_second_attempt_adds_to_the_log(tmp_path: Path) -> None:
