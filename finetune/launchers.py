@@ -95,6 +95,7 @@ def on_ray(workers: int, folder: Path, options: Mapping[str, Any]) -> Iterator[L
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False)
     else:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # not 15, which leaves runs to starve beside anything else
         ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, before)  # Ray takes it, and keeps it after its shutdown
