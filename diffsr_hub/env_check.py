@@ -27,13 +27,15 @@ def check_env(
         UserError: A size differs, or a space has none; the actions are not bounded, or not by `bounds`.
     """
     spaces = {name: getattr(env, f"single_{name}", getattr(env, name, None)) for name in _NAMES}
+    sizes = {name: flat_size(spaces[space]) for space, name in _NAMES.items()}
     wrong = []
     for space, name in _NAMES.items():
-        size = flat_size(spaces[space])
-        if size is None:
+        if sizes[name] is None:
             wrong.append(f"its {space} cannot be flattened into numbers")
-        elif size != arguments[name]:
-            wrong.append(f"its {space} has {size} numbers, and the model's {name} is {arguments[name]}")
+        elif sizes[name] != arguments[name]:
+            wrong.append(f"its {space} has {sizes[name]} numbers, and the model's {name} is {arguments[name]}")
+    if wrong and None not in sizes.values():
+        wrong.append(f"one that fits has {' and '.join(f'{name} {size}' for name, size in sizes.items())}")
     actions = spaces["action_space"]
     if not wrong and not all(leaf.is_bounded() for leaf in _leaves(actions) if hasattr(leaf, "is_bounded")):
         wrong.append(f"its actions {plain(actions)} have no bounds, by which they are scaled to [-1, 1]")

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     agent = Agent.from_pretrained(options.source, revision=options.revision)
     env_id = options.env or str(agent.arguments["env_id"])
     with make(env_id) as env:
-        check_env(agent.encoder.arguments, env)
+        check_env(agent.encoder.arguments, env, (agent.arguments["action_low"], agent.arguments["action_high"]))
     evaluation = evaluate(agent, env_id, options.episodes, options.seed)
     print(summary(env_id, evaluation))
     if options.file is not None:

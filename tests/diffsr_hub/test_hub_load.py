@@ -305,6 +305,7 @@ def test_what_does_not_fit_is_named(folder: Path) -> None:
     message = refusal(folder, env=env)
     assert "its observation_space has 17 numbers, and the model's obs_dim is 3" in message
     assert "its action_space has 6 numbers, and the model's action_dim is 2" in message
+    assert message.endswith("one that fits has obs_dim 17 and action_dim 6")
     odd = SimpleNamespace(observation_space=gym.spaces.Text(5), action_space=gym.spaces.Graph(BOX, None))
     assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=odd))) == 2
     assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=object()))) == 2

@@ -64,3 +64,11 @@ def test_mistakes_are_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert out == ""
+
+
+def test_an_environment_with_other_bounds_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = {"obs_dim": 11, "action_dim": 3, **SMALL}
+    Agent(sizes, "Hopper-v5", [-2] * 3, [2] * 3, actor_hidden=(4,)).save_pretrained(tmp_path)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--episodes", "1"])
+    assert "and the model's are a Box from [-2, -2, -2] to [2, 2, 2]" in capsys.readouterr().err
