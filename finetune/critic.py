@@ -43,7 +43,7 @@ class TwinCritic(nn.Module):
 
     def forward(self, psi: Tensor) -> Tensor:
         """The values of both critics, `[2, B]`, for ψ `[B, feature_dim]`; in units of the reward's scale."""
-        return self._values(self._waves(F.layer_norm(psi, psi.shape[-1:], eps=EPS)))
+        return self._values(self._waves(self._normalized(psi)))
 
     @torch.no_grad()
     def regress(self, psi: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ class TwinCritic(nn.Module):
         Returns:
             L, and the values `[2, B]`.
         """
-        x = F.layer_norm(psi, psi.shape[-1:], eps=EPS)
+        x = self._normalized(psi)
         waves = self._waves(x)
         values = self._values(waves)
         error = values - target
@@ -89,6 +89,9 @@ class TwinCritic(nn.Module):
         g = self._slope(waves) @ self.omega.T / 2
         g = g - g.mean(-1, keepdim=True) - x * (g * x).mean(-1, keepdim=True)
         return self._values(waves).mean(0), g * inverse_std
+
+    def _normalized(self, psi: Tensor) -> Tensor:
+        return F.layer_norm(psi, psi.shape[-1:], eps=EPS)
 
     def _waves(self, x: Tensor) -> Waves:
         angle = x @ self.omega
