@@ -2,10 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.meta_world import Encoder, chosen, encoders, full_name, tasks_with_data
+from benchmarks.meta_world import KEPT, SUCCESS, Encoder, chosen, encoders, full_name, tasks_with_data
 from benchmarks.study import ROOT
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import TASKS
+from finetune import comparison_table
+from finetune.comparison import compare
+from finetune.recorded_runs import read_runs
 from finetune.sweep_plan import plan, read_arms, write_down
 
 ARMS, GROUPS = (ROOT / "benchmarks" / name for name in ("metaworld.yaml", "metaworld_groups.yaml"))
@@ -39,3 +42,8 @@ def test_names() -> None:
         full_name("hamer")
     with pytest.raises(UserError, match=r"unknown arm 'frosen', .*did you mean frozen\?"):
         chosen(read_arms(ARMS), "scratch,frosen")
+
+
+def test_the_documented_table_is_that_of_the_raw_results() -> None:
+    study = compare(read_runs([KEPT]), measure="success_rate", threshold=SUCCESS)
+    assert comparison_table.table(study) in (ROOT / "docs" / "metaworld.md").read_text()
