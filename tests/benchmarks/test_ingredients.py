@@ -1,6 +1,5 @@
 from typing import Any
 
-import pytest
 import torch
 
 from benchmarks.ingredients import (
@@ -67,6 +66,5 @@ def test_every_arm_is_known() -> None:
     assert not set(ARMS) & set(ABLATIONS)
 
 
-@pytest.mark.skipif(not KEPT.is_dir(), reason="not run yet")
 def test_the_documented_table_is_that_of_the_raw_results() -> None:
     assert table(read_runs([KEPT])) in (ROOT / "docs" / "finetuning.md").read_text()
