@@ -1,7 +1,7 @@
 """What an ingredient of the online agent is worth: each is left out once, on development seeds.
 
-    python benchmarks/ingredients.py                # does what is missing, then tabulates
-    python benchmarks/ingredients.py --train_missing false  # the table alone, from the raw results that are kept
+    python benchmarks/ingredients.py                # trains what is missing, then tabulates; goes on where it stopped
+    python benchmarks/ingredients.py --train false  # the table alone, from the raw results that are kept
 
 An arm with all ingredients is held against the same arm without one of them. What is no setting of `diffsr finetune` is
 taken out of the agent here. Kept of a run: its evaluations with every episode, in
@@ -28,7 +28,7 @@ from benchmarks import study
 from diffsr_hub.errors import exit_codes
 from finetune.config import FinetuneConfig
 from finetune.critic import TwinCritic
-from finetune.recorded_runs import RECORD, Run, read_runs
+from finetune.recorded_runs import RECORD, Run, read_run, read_runs
 from finetune.run_folder import RunFolder
 from finetune.statistics import area
 from finetune.sweep_plan import robot, slug
@@ -118,8 +118,13 @@ def folder(runs: Path, task: str, name: str, seed: int) -> Path:
     return runs / slug(task) / name / f"seed-{seed}"
 
 
-def train(task: str, name: str, seed: int, total_steps: int, runs: Path) -> None:
-    """Train one arm whole, or without one ingredient."""
+def is_whole(kept: Path, total_steps: int) -> bool:
+    """Whether a run is kept to its last step: one that was interrupted is kept too."""
+    return (kept / RECORD).is_file() and read_run(kept).steps[-1] >= total_steps
+
+
+def carry_on(task: str, name: str, seed: int, total_steps: int, runs: Path) -> None:
+    """Train one arm whole or without one ingredient, or go on with it."""
     torch.set_num_threads(1)
     left_out = ABLATIONS.get(name, Ablation("", name, {}, _nothing))
     settings = {
@@ -128,7 +133,7 @@ def train(task: str, name: str, seed: int, total_steps: int, runs: Path) -> None
         **{"env": task, "seed": seed, "total_steps": total_steps, "arm": name, "progress": False, "download": False},
     }
     place = RunFolder(folder(runs, task, name, seed))
-    config = FinetuneConfig(run_dir=place.path, **settings)
+    config = FinetuneConfig(run_dir=place.path, resume=place.path if place.path.exists() else None, **settings)
     training = Training(config, place, say=lambda _: None)
     left_out.change(training)
     with place.in_use(config):
@@ -156,7 +161,7 @@ def main(
     total_steps: int = 12_000,
     runs: Path = Path("runs/ingredients"),
     workers: int = 2,
-    train_missing: bool = True,
+    train: bool = True,
 ) -> None:
     """Train what is missing, keep the raw results, print the table.
 
@@ -165,12 +170,12 @@ def main(
         total_steps: Environment steps of every run.
         runs: Where the runs go.
         workers: Runs at a time.
-        train_missing: Whether to train, or only to tabulate what is kept.
+        train: Whether to train, or only to tabulate what is kept.
     """
-    if train_missing:
+    if train:
         wanted = product(TASKS, [*ARMS, *ABLATIONS], seeds)
-        missing = [run for run in wanted if not (folder(KEPT, *run) / RECORD).is_file()]
-        jobs = [partial(train, *run, total_steps, runs) for run in missing]
+        missing = [run for run in wanted if not is_whole(folder(KEPT, *run), total_steps)]
+        jobs = [partial(carry_on, *run, total_steps, runs) for run in missing]
         try:
             study.carry_out(ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")), jobs)
         finally:

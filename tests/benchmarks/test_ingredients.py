@@ -1,5 +1,7 @@
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from benchmarks.ingredients import (
@@ -7,6 +9,9 @@ from benchmarks.ingredients import (
     ARMS,
     KEPT,
     UnnormalizedCritic,
+    carry_on,
+    folder,
+    is_whole,
     newest_psi,
     psi_as_it_is,
     rewards_as_they_are,
@@ -14,6 +19,7 @@ from benchmarks.ingredients import (
     table,
 )
 from benchmarks.study import ROOT
+from finetune import training
 from finetune.learner import Learner
 from finetune.recorded_runs import read_runs
 from finetune.replay import Batch
@@ -59,6 +65,23 @@ def test_what_is_left_out_is_out_and_the_agent_still_learns() -> None:
     assert training.agent.reward_scale == 1
     obs = torch.randn(4, 3)
     assert torch.equal(training.agent.actor.target(obs)[0], training.agent.actor.mode(obs))
+
+
+def test_an_interrupted_run_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of it until then is not taken for the whole."""
+    original, run = training.Training.advance, ("InvertedPendulum-v5", "newest-psi", 100)
+
+    def advance(self: training.Training) -> None:
+        if self.step == 1_040:
+            raise KeyboardInterrupt
+        original(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Training, "advance", advance)
+        carry_on(*run, 1_060, tmp_path)
+    assert not is_whole(folder(tmp_path, *run), 1_060)
+    carry_on(*run, 1_060, tmp_path)
+    assert is_whole(folder(tmp_path, *run), 1_060) and not is_whole(folder(tmp_path, *run), 1_061)
 
 
 def test_every_arm_is_known() -> None:
