@@ -82,8 +82,7 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
         UserError: There is none, or its configuration is not that of a model of ours.
     """
     if os.path.isdir(source):
-        if revision is not None:
-            raise UserError(f"{source} is a folder, which has no revisions: leave {revision!r} out")
+        pretrained.check_no_revision(source, revision)
         folder = Path(source)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
         return {"folder": plain(source)} | _contents(folder, sizes)

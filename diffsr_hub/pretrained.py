@@ -117,8 +117,7 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
         UserError: Neither a folder with both files nor a repository that has them, or a folder and a revision.
     """
     if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
-        if revision is not None:
-            raise UserError(f"{source} is a folder, which has no revisions: leave {revision!r} out")
+        check_no_revision(source, revision)
         return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
     if os.path.exists(source):
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
@@ -160,6 +159,16 @@ def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
         return f"{source}: the cache cannot be written ({brief(error)}); load a commit that is in it, or set HF_HOME"
     why, known = brief(error), reason(error)
     return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
+
+
+def check_no_revision(folder: str | Path, revision: str | None) -> None:
+    """Refuse a version of what has none.
+
+    Raises:
+        UserError: A revision is asked for.
+    """
+    if revision is not None:
+        raise UserError(f"{folder} is a folder, which has no revisions: leave {revision!r} out")
 
 
 def read_json(file: Path, limit: int = MAX_JSON_BYTES) -> Any:

@@ -10,7 +10,6 @@ from filelock import FileLock, Timeout
 from diffsr_hub.command import dump
 from diffsr_hub.errors import UserError
 from diffsr_hub.run_folder import AnyRunFolder
-from finetune import checkpoint
 from finetune.config import FinetuneConfig
 
 _FREE = (
@@ -75,22 +74,13 @@ class RunFolder(AnyRunFolder[FinetuneConfig]):
         """Refuse early what `in_use` would refuse; nothing is written yet.
 
         Raises:
-            UserError: It exists, or was started with other settings, or is past the last step already.
+            UserError: It exists, or was started with other settings.
         """
         if config.resume:
             fixed = [name for name in vars(config) if name not in _FREE]
             self._check_same(fixed, self.stored_config(), config)
-            self._check_not_past(config)
         elif self.path.exists():
             raise self._exists()
-
-    def _check_not_past(self, config: FinetuneConfig) -> None:
-        """Refuse to end a run before the step it is at; the last one of several environments may be a few further."""
-        step = checkpoint.load(self.checkpoint)["step"] if self.checkpoint.is_file() else 0
-        if step >= config.total_steps + config.num_envs:
-            raise UserError(
-                f"{self.path} is at step {step} already: give --total_steps {step} or more, not {config.total_steps}"
-            )
 
     @contextmanager
     def in_use(self, config: FinetuneConfig) -> Iterator[None]:

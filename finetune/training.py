@@ -58,11 +58,7 @@ class Training:
             discount=config.discount,
         )
         # Only a new run needs its encoder: a checkpoint knows everything of it.
-        self.agent = (
-            Agent(**checkpoint.load(folder.checkpoint)["agent"])
-            if self._is_resumed()
-            else fresh_agent(config, self.interaction.envs)
-        )
+        self.agent = self._stored_agent() if self._is_resumed() else fresh_agent(config, self.interaction.envs)
         with torch.random.fork_rng():  # the reward's head starts from the run's seed too
             torch.manual_seed(config.seed)
             self.learner = Learner(
@@ -149,6 +145,17 @@ class Training:
 
     def _is_resumed(self) -> bool:
         return self.config.resume is not None and self.folder.checkpoint.is_file()
+
+    def _stored_agent(self) -> Agent:
+        """The sizes of a resumed run's agent; the last step of several environments may be a few past the end."""
+        state, config = checkpoint.load(self.folder.checkpoint), self.config
+        step = state["step"]
+        if step >= config.total_steps + config.num_envs:
+            raise UserError(
+                f"{self.folder.path} is at step {step} already: give --total_steps {step} or more, "
+                f"not {config.total_steps}"
+            )
+        return Agent(**state["agent"])
 
     def _warm_start(self) -> None:
         """The updates before the first step; a pretrained ψ stays as it is until then."""
