@@ -1,4 +1,5 @@
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,12 @@ def test_after_a_failure_nothing_more_begins() -> None:
     def fail() -> None:
         raise ValueError("no")
 
+    def late() -> None:
+        time.sleep(0.01)  # so that the pool cannot be through with all before the failure is seen
+        done.append(2)
+
     with pytest.raises(ValueError, match="no"):
-        study.carry_out(ThreadPoolExecutor(1), [partial(done.append, 1), fail, *[partial(done.append, 2)] * 1_000])
+        study.carry_out(ThreadPoolExecutor(1), [partial(done.append, 1), fail, *[late] * 1_000])
     assert done[0] == 1 and len(done) < 1_000
     study.carry_out(ThreadPoolExecutor(2), [partial(done.append, 3)])
     assert done[-1] == 3
