@@ -6,18 +6,25 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+from diffsr_hub.card import write_card
 from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import UserError
-from finetune.comparison import REFERENCE, Comparison
+from diffsr_hub.exported_folder import TRANSFER
+from diffsr_hub.pretrained import write_json
+from finetune.comparison import REFERENCE, Comparison, TaskComparison
 from finetune.matrix_verb import write_matrix
 from finetune.recorded_runs import RECORD
+from finetune.statistics import Waiting
 from finetune.sweep_plan import robot
 
 ROOT = Path(__file__).resolve().parents[1]
+CARDS = ROOT / "model_cards"
 
 
 def program(*arguments: str) -> None:
@@ -104,6 +111,31 @@ def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path) -> Non
     if rows and REFERENCE in found:
         command = f"diffsr matrix {place} --arms {','.join(rows)} --out {place}"
         write_matrix([kept], kept, command=command, arms=rows)
+
+
+def write_saved(card: Path, about: dict[str, Any], tasks: Iterable[TaskComparison]) -> None:
+    """Write what an encoder saved beside its card, and the card anew; nothing if there are no runs to tell of.
+
+    Args:
+        card: Folder in model_cards/, named after the encoder.
+        about: The head of `transfer.json`; `arms` says what those are that the card shows, in this order.
+        tasks: To be shown.
+    """
+    shown = {task.env: {arm.name: arm for arm in task.arms} for task in tasks}
+    rows = [
+        {"task": env, "arm": name, "steps": waited_for(waited), "final": asdict(arms[name].final)}
+        for env, arms in shown.items()
+        for name in about["arms"]
+        if name in arms and (waited := arms[name].to_threshold)
+    ]
+    if rows:
+        write_json(card / TRANSFER, {**about, "rows": rows})
+        write_card(card, f"diffsr-hub/{card.name}")
+
+
+def waited_for(waited: Waiting) -> dict[str, Any]:
+    """The `steps` of a row of `transfer.json`."""
+    return {**asdict(waited.steps), "reached": waited.reached, "seeds": waited.runs}
 
 
 def carry_out(pool: Executor, jobs: Iterable[Callable[[], object]]) -> None:

@@ -13,11 +13,9 @@ docs/results/transfer/TASK/ARM/seed-N. The cards in model_cards/ get what their 
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -26,16 +24,11 @@ from jsonargparse import auto_cli
 
 from benchmarks import study
 from benchmarks.sac import ARM as SAC
-from diffsr_hub.card import write_card
 from diffsr_hub.errors import exit_codes
-from diffsr_hub.exported_folder import TRANSFER
-from diffsr_hub.pretrained import write_json
 from finetune.compare_verb import write_comparison
-from finetune.comparison import Comparison
 from finetune.sweep_plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
-CARDS = study.ROOT / "model_cards"
 ARMS = [study.ROOT / "benchmarks" / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
 ABOUT = {
     "command": "python benchmarks/transfer.py",
@@ -63,25 +56,6 @@ def baseline(runs: Path, total_steps: int, task: str, seed: int) -> None:
         flags = ["--env", task, "--seed", str(seed), "--run_dir", str(folder), "--total_steps", str(total_steps)]
         study.program("benchmarks/sac.py", *flags)
         (folder / "finished").touch()
-
-
-def saved(comparison: Comparison, name: str) -> list[dict[str, Any]]:
-    """What the encoder of a robot saved, as its card shows it."""
-    return [
-        {
-            "task": task.env,
-            "arm": arm.name,
-            "steps_to_scratch_final": {
-                **asdict(arm.to_threshold.steps),
-                "reached": arm.to_threshold.reached,
-                "seeds": arm.to_threshold.runs,
-            },
-            "final_return": asdict(arm.final),
-        }
-        for task in comparison.tasks
-        for arm in task.arms
-        if robot(task.env) == name and arm.name in ABOUT["arms"] and arm.to_threshold is not None
-    ]
 
 
 def main(
@@ -118,10 +92,9 @@ def main(
     comparison = write_comparison([KEPT], KEPT)
     order = [arm for file in ARMS for arm in read_arms(file)]  # without SAC, which has no encoder
     study.draw_matrix(comparison, order, KEPT)
-    for folder in sorted(CARDS.glob("*/config.json")):
-        if rows := saved(comparison, folder.parent.name):
-            write_json(folder.parent / TRANSFER, {**ABOUT, "total_steps": total_steps, "rows": rows})
-            write_card(folder.parent, f"diffsr-hub/{folder.parent.name}")
+    for folder in sorted(study.CARDS.glob("*/config.json")):
+        found = [task for task in comparison.tasks if robot(task.env) == folder.parent.name]
+        study.write_saved(folder.parent, {**ABOUT, "total_steps": total_steps}, found)
 
 
 if __name__ == "__main__":

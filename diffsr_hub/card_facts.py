@@ -46,15 +46,16 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
     {"command": "python benchmarks/transfer.py …",     how it was measured
      "source": "https://…",                            where the whole study is
      "total_steps": 30000,                             length of every run, in environment steps
+     "measure": "success rate",                        what is compared; the return if left out
+     "threshold": 0.5,                                 of it; what runs from scratch end with if left out
      "arms": {"frozen": "ψ as it was pretrained"},     what the runs are; optional
      "rows": [{"task": "Hopper-v5", "arm": "frozen",
-               "steps_to_scratch_final": {"centre": 9000, "low": 8000, "high": 12000, "reached": 3, "seeds": 3},
-               "final_return": {"centre": 2900.1, "low": 2700.0, "high": 3100.0}}]}
+               "steps": {"centre": 9000, "low": 8000, "high": 12000, "reached": 3, "seeds": 3},
+               "final": {"centre": 2900.1, "low": 2700.0, "high": 3100.0}}]}
     ```
 
-    `steps_to_scratch_final`: steps until the return is that with which runs from scratch end; interquartile mean over
-    seeds with the bootstrap interval, a lower bound where not all of the `seeds` `reached` it. `final_return` is
-    optional.
+    `steps`: until the measure is at the threshold; interquartile mean over seeds with the bootstrap interval, a lower
+    bound where not all of the `seeds` `reached` it. `final`, at the end of the run, is optional.
 
     Args:
         folder: The encoder folder.

@@ -58,6 +58,15 @@ def _duration(seconds: float) -> str:
 
 
 def _interval(estimate: Mapping[str, float | None]) -> Markup:
-    """`centre [low, high]`, whole numbers; one seed has no interval."""
+    """`centre [low, high]`; one seed has no interval."""
     centre, low, high = (estimate.get(name) for name in ("centre", "low", "high"))
-    return Markup(f"{centre:,.0f}" if low is None or high is None else f"{centre:,.0f} [{low:,.0f}, {high:,.0f}]")
+    if centre is None:
+        raise TypeError("an estimate has no centre")
+    return Markup(
+        _amount(centre) if low is None or high is None else f"{_amount(centre)} [{_amount(low)}, {_amount(high)}]"
+    )
+
+
+def _amount(number: float) -> str:
+    """Steps and returns as whole numbers, success rates with two digits."""
+    return f"{number:,.0f}" if abs(number) >= 10 else f"{number:.2g}"

@@ -270,6 +270,18 @@ def test_what_it_saves_is_that_of_the_study(folder):
         assert fact in text
 
 
+def test_what_it_saves_can_be_told_in_success_rates(folder):
+    steps = {"centre": 0, "low": 0, "high": 0, "reached": 3, "seeds": 3}
+    final = {"centre": 0.4333, "low": 0.0667, "high": 1}
+    rows = [{"task": "metaworld/door-open-v3", "arm": "frozen", "steps": steps, "final": final}]
+    write_json(folder / "transfer.json", TRANSFER | {"measure": "success rate", "threshold": 0.5, "rows": rows})
+    text = card(folder)
+    assert row(text, "`metaworld/door-open-v3`") == ["`frozen`", "3 of 3", "0 [0, 0]", "0.43 [0.067, 1]"]
+    assert "until\nthe success rate is 0.5. " in text and "| final success rate |" in text
+    write_json(folder / "transfer.json", TRANSFER)
+    assert "until\nthe return is that with which runs from scratch end. " in card(folder)
+
+
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.b/) [x](y", "https://a.b/><script>"])
 def test_a_source_that_is_no_address_is_no_link(folder, address):
     write_json(folder / "transfer.json", TRANSFER | {"source": address})
@@ -284,7 +296,7 @@ def hostile_study(place):
     return TRANSFER | {place: {"arms": {HOSTILE: HOSTILE, "frozen": HOSTILE}}.get(place, HOSTILE)}
 
 
-@pytest.mark.parametrize("place", ["arms", "task", "arm", "command", "source"])
+@pytest.mark.parametrize("place", ["arms", "task", "arm", "command", "source", "measure", "threshold"])
 def test_a_study_by_strangers_stays_plain_text(folder, place):
     write_json(folder / "transfer.json", TRANSFER)
     expected = card(folder)

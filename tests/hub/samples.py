@@ -85,13 +85,13 @@ TRANSFER: dict[str, Any] = {
         {
             "task": "Hopper-v5",
             "arm": "frozen",
-            "steps_to_scratch_final": {"centre": 9_000, "low": 8_000, "high": 12_345, "reached": 3, "seeds": 3},
-            "final_return": {"centre": 2_900.1, "low": 2_700, "high": 3_100},
+            "steps": {"centre": 9_000, "low": 8_000, "high": 12_345, "reached": 3, "seeds": 3},
+            "final": {"centre": 2_900.1, "low": 2_700, "high": 3_100},
         },
         {
             "task": "diffsr/Hopper-backward-v0",
             "arm": "random",
-            "steps_to_scratch_final": {"centre": 22_000.4, "low": 9_000, "high": 30_000, "reached": 1, "seeds": 4},
+            "steps": {"centre": 22_000.4, "low": 9_000, "high": 30_000, "reached": 1, "seeds": 4},
         },
     ],
 }
