@@ -8,7 +8,8 @@
 The arms are in metaworld.yaml. Their encoders are runs/encoders/DATASET-SEED, with - for / in the name of the dataset,
 and pretrained with that seed: of a task's own data (metaworld/hammer-v3), of a group (metaworld/ml45-train), or of a
 group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here. Kept
-of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N.
+of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N. The cards of the encoders of
+groups in model_cards/ get what these saved.
 """
 
 import sys
@@ -43,6 +44,22 @@ EVALUATE_EVERY = 3_000
 """steps: an evaluation of ten episodes takes 5,000"""
 ARMS = study.ROOT / "benchmarks" / "metaworld.yaml"
 GROUPS = study.ROOT / "benchmarks" / "metaworld_groups.yaml"
+ABOUT = {
+    "command": "python benchmarks/meta_world.py --arms benchmarks/metaworld_groups.yaml",
+    "source": "docs/metaworld.md",
+    "measure": "success rate",
+    "threshold": SUCCESS,
+}
+RELEASED = {
+    "metaworld-ml10": {"ml10": "this encoder as it is"},
+    "metaworld-ml45": {
+        "ml45": "this encoder as it is",
+        "own": "the same of an encoder that learned from the task's own data alone",
+        "frozen": "the same of an encoder that learned from the 49 other tasks",
+    },
+}
+"""cards in model_cards/, and the arms with which they are compared"""
+ALWAYS = {"scratch": "ψ learns from nothing", "random": "an untrained ψ, frozen: the control"}
 
 
 class Encoder(NamedTuple):
@@ -131,6 +148,9 @@ def main(
             study.keep(runs, kept)
     comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
     study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
+    for card, special in RELEASED.items() if kept == KEPT else ():
+        found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
+        study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.meta_world import KEPT, SUCCESS, Encoder, chosen, encoders, full_name, tasks_with_data
+from benchmarks.meta_world import ALWAYS, KEPT, RELEASED, SUCCESS, Encoder, chosen, encoders, full_name, tasks_with_data
 from benchmarks.study import ROOT
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import TASKS
@@ -34,6 +34,13 @@ def test_only_what_is_needed_is_collected(tmp_path: Path) -> None:
     assert tasks_with_data(plan([HAMMER], chosen(read_arms(ARMS), "demonstrations"), [0], tmp_path, {})) == [HAMMER]
     assert tasks_with_data(plan([HAMMER], chosen(read_arms(GROUPS), "own"), [0], tmp_path, {})) == [HAMMER]
     assert len(tasks_with_data(plan([HAMMER], chosen(read_arms(GROUPS), "ml10"), [0], tmp_path, {}))) == 10
+
+
+def test_the_cards_show_arms_that_there_are() -> None:
+    assert {*ALWAYS, *(arm for special in RELEASED.values() for arm in special)} <= {
+        *read_arms(ARMS),
+        *read_arms(GROUPS),
+    }
 
 
 def test_names() -> None:
