@@ -45,6 +45,9 @@ class AlgorithmConfig:
     """Weight of the prediction of the reward from ψ, in units of the reward's scale."""
     representation_every: int = 1
     """Updates of the critics per update of the representation, where it learns."""
+    imitate: Literal["better", "successes"] = "better"
+    """Which offline actions: those that the critics prefer to the policy's; or those of all episodes that are noted as
+    successes, for tasks whose rewards lead elsewhere: then these are half of the offline data."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class FinetuneConfig(AlgorithmConfig):
     warm_start: int = 0
     """Updates of critics and policy on the offline data alone, before the first step; from scratch of ψ too."""
     imitation_coef: float = 1.0
-    """Weight of imitating those offline actions that the critics prefer to the policy's; falls as the share does."""
+    """Weight of imitating offline actions; falls as the share does."""
     download: bool = True
     """Whether Minari's remote may be asked for a dataset that is not on this machine."""
 
@@ -134,8 +137,9 @@ class FinetuneConfig(AlgorithmConfig):
             raise UserError(f"mode={self.mode} needs a pretrained --encoder, a folder or a repository")
         if self.encoder == SCRATCH and self.encoder_revision:
             raise UserError(f"encoder_revision={self.encoder_revision} needs the --encoder that it is a version of")
-        if self.warm_start and not self.datasets:
-            raise UserError("warm_start needs an --offline_dataset such as mujoco/hopper")
+        if not self.datasets:
+            _require(not self.warm_start, "warm_start needs an --offline_dataset such as mujoco/hopper")
+            _require(self.imitate == "better", f"imitate={self.imitate} needs an --offline_dataset")
 
     @property
     def learns_representation(self) -> bool:

@@ -155,10 +155,12 @@ class Learner:
         rise = (psi_of_policy * slope).sum(-1)
         loss = (actor.entropy_coef * log_density - rise).mean() / scale + actor.entropy_loss(log_density)
         if imitated and imitation_coef:
-            with torch.no_grad():
-                better = critic(psi[-imitated:]).mean(0) > value[-imitated:]
             distance = (action[-imitated:] - batch.action[-imitated:]).square().mean(-1)
-            loss = loss + imitation_coef * (distance * better).mean()
+            if self.config.imitate == "better":
+                with torch.no_grad():
+                    better = critic(psi[-imitated:]).mean(0) > value[-imitated:]
+                distance = distance * better
+            loss = loss + imitation_coef * distance.mean()
         parameters = list(actor.parameters())
         # Only the policy's gradients: those of the critics would cost as much again, and be thrown away.
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):

@@ -1,9 +1,13 @@
 """Minari datasets as rows of a replay buffer, worth what the online task pays for them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
+import minari
 import numpy as np
+import torch
+from torch import Tensor
 
 from diffsr_hub.data import Episodes, load, resolve
 from diffsr_hub.errors import UserError
@@ -18,13 +22,29 @@ COLLECTABLE = tuple(f"mujoco/{robot}" for robot in ("halfcheetah", "hopper", "in
 """namespaces for which `diffsr collect` has linear policies; for Meta-World's tasks it has scripted ones"""
 
 
+class OfflineData(NamedTuple):
+    """What is mixed into the batches."""
+
+    everything: Replay
+    examples: Replay | None = None
+    """the successes in it, where these are imitated; else it is decided in every batch what is"""
+
+    def sample(self, size: int, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Rows `[size, …]`, and how many of the last ones may be imitated."""
+        if self.examples is None:
+            return self.everything.sample(size, generator), size
+        shown = size // 2
+        parts = (self.everything.sample(size - shown, generator), self.examples.sample(shown, generator))
+        return torch.cat(parts), shown
+
+
 def load_offline(
     config: FinetuneConfig,
     obs_dim: int,
     action_dim: int,
     say: Callable[[str], None],
     bounds: tuple[list[float], list[float]] | None = None,
-) -> Replay:
+) -> OfflineData:
     """All transitions of `config.offline_dataset`, with the rewards and ends of the task where those are known.
 
     Args:
@@ -35,7 +55,8 @@ def load_offline(
         bounds: Lowest and highest action of the environment, where the data must have the same.
 
     Raises:
-        UserError: A dataset is missing, or of another robot, or of other actions.
+        UserError: A dataset is missing, or of another robot, or of other actions; or no episode is noted as a success
+            where these are to be imitated.
     """
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
@@ -61,7 +82,22 @@ def load_offline(
         _check_robot(episodes, config.env)
     elif episodes.env_id not in (None, config.env):
         say(f"{config.offline_dataset} keeps the rewards of {episodes.env_id}: those of {config.env} are not known")
-    return _fill(episodes, config)
+    everything = range(episodes.num_episodes)
+    if config.imitate == "better":
+        return OfflineData(_fill(episodes, everything, config))
+    examples = [i for i, success in zip(everything, successes(resolution.ids), strict=True) if success]
+    if not examples:
+        raise UserError(f"{config.offline_dataset} notes no episode as a success: --imitate better needs none")
+    return OfflineData(_fill(episodes, everything, config), _fill(episodes, examples, config))
+
+
+def successes(ids: Sequence[str]) -> list[bool]:
+    """Of every episode of some datasets on this machine, whether its metadata notes a `success`."""
+    noted = []
+    for name in ids:
+        dataset = minari.load_dataset(name)
+        noted += [bool(notes.get("success")) for notes in dataset.storage.get_episode_metadata(dataset.episode_indices)]
+    return noted
 
 
 def _check_robot(episodes: Episodes, env_id: str) -> None:
@@ -75,9 +111,9 @@ def _check_robot(episodes: Episodes, env_id: str) -> None:
             )
 
 
-def _fill(episodes: Episodes, config: FinetuneConfig) -> Replay:
-    replay = Replay(episodes.num_transitions, episodes.obs_dim, episodes.action_dim)
-    for i in range(episodes.num_episodes):
+def _fill(episodes: Episodes, chosen: Sequence[int], config: FinetuneConfig) -> Replay:
+    replay = Replay(int(episodes.lengths[list(chosen)].sum()), episodes.obs_dim, episodes.action_dim)
+    for i in chosen:
         episode = episodes.episode(i)
         if config.env in TASKS:
             episode = relabel(config.env, episode)

@@ -135,7 +135,7 @@ class Training:
         if resumed:
             self._restore()
         elif self.offline is not None:
-            self._measure(self.offline)
+            self._measure(self.offline.everything)
         self._warm_start()
         evaluated = bool(self.record.evaluations) and self.record.evaluations[-1]["step"] == self.step
         if self._due(self.config.eval_every) and not evaluated:
@@ -211,14 +211,15 @@ class Training:
         """One update on a batch of which a share is offline."""
         size = self.config.batch_size
         offline = round(size * offline_share)
-        rows = []
+        rows, imitated = [], 0
         if offline < size:
             rows.append(self.replay.sample(size - offline, self.generator))
         if offline and self.offline is not None:
-            rows.append(self.offline.sample(offline, self.generator))
+            more, imitated = self.offline.sample(offline, self.generator)
+            rows.append(more)
         imitation = self.config.imitation_coef * offline_share
         batch = self.replay.batch(torch.cat(rows))
-        self.metrics |= self.learner.update(batch, offline, imitation, moves_psi=moves_psi)
+        self.metrics |= self.learner.update(batch, imitated, imitation, moves_psi=moves_psi)
 
     def _measure(self, replay: Replay) -> None:
         """Take the scale of the rewards, and from scratch the statistics of the observations, from data."""

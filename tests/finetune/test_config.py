@@ -60,9 +60,11 @@ def test_a_revision_needs_an_encoder() -> None:
 
 
 @pytest.mark.parametrize("dataset", ["", " , "])
-def test_a_warm_start_needs_data(dataset):
+def test_a_warm_start_and_examples_need_data(dataset):
     with pytest.raises(UserError, match="warm_start needs an --offline_dataset"):
         FinetuneConfig(warm_start=5, offline_dataset=dataset)
+    with pytest.raises(UserError, match="imitate=successes needs an --offline_dataset"):
+        FinetuneConfig(imitate="successes", offline_dataset=dataset)
 
 
 @pytest.mark.parametrize(

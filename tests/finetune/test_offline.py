@@ -1,9 +1,11 @@
 """Laws of offline data: whole episodes in the order they were, worth what the online task pays for them."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import minari
 import pytest
 import torch
 
@@ -11,8 +13,8 @@ from diffsr_hub.data import load
 from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
 from finetune.n_step import n_step
-from finetune.offline import COLLECTABLE, load_offline
-from finetune.replay import Replay
+from finetune.offline import COLLECTABLE, OfflineData, load_offline
+from finetune.replay import Batch, Replay
 from finetune.rewards import HOPPER, fallen
 from finetune.tasks import TASKS
 from pretrain import behaviour
@@ -29,6 +31,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, folder)
         write("hopper/random-v0", "Hopper-v5")
+        write("hopper/some-v0", "Hopper-v5")
         write("hopper/falls-v0", "Hopper-v5", terminate_when_unhealthy=False)
         write("walker/random-v0", "Walker2d-v5", episodes=1)
         write("backward/random-v0", "diffsr/Hopper-backward-v0", episodes=1)
@@ -45,7 +48,16 @@ def machine(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def offline(dataset: str, env_id: str, sizes: tuple[int, int] = (11, 3), **changes: Any) -> tuple[Replay, list[str]]:
     said: list[str] = []
     config = settings(offline_dataset=dataset, env=env_id, **changes)
-    return load_offline(config, *sizes, said.append), said
+    return load_offline(config, *sizes, said.append).everything, said
+
+
+def examples(found: OfflineData) -> Batch:
+    assert found.examples is not None
+    return found.examples.all()
+
+
+def with_examples(dataset: str) -> OfflineData:
+    return load_offline(settings(offline_dataset=dataset, imitate="successes", n_step=1), 11, 3, print)
 
 
 def stored(dataset: str) -> list[Transitions]:
@@ -92,6 +104,51 @@ def test_actions_are_rescaled_from_the_bounds_of_the_data():
     assert 0.5 < found.all().action.abs().max() <= 1
 
 
+def note(dataset: str, successes: Sequence[bool | None]) -> None:
+    """Write into the metadata of each episode of a dataset whether it was a success; None for nothing."""
+    storage = minari.load_dataset(dataset).storage
+    storage.update_episode_metadata({} if noted is None else {"success": noted} for noted in successes)
+
+
+@pytest.mark.parametrize("others", [False, None])
+def test_the_examples_are_the_successes(others):
+    note("hopper/some-v0", [others, True, others, others, True])
+    found, episodes = with_examples("hopper/some-v0"), stored("hopper/some-v0")
+    assert torch.equal(examples(found).obs, torch.cat([episodes[1].obs, episodes[4].obs]))
+    assert torch.equal(found.everything.all().obs, torch.cat([episode.obs for episode in episodes]))
+
+
+def test_the_examples_of_several_datasets_are_found_in_the_right_one():
+    note("hopper/some-v0", [False, False, False, False, True])
+    note("hopper/falls-v0", [True, False, False, False, False])
+    found = with_examples("hopper/falls-v0, hopper/some-v0")
+    expected = [stored("hopper/falls-v0")[0], stored("hopper/some-v0")[4]]
+    assert torch.equal(examples(found).obs, torch.cat([episode.obs for episode in expected]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_half_of_a_batch_are_examples_at_its_end(size):
+    note("hopper/some-v0", [False, True, False, False, False])
+    found = with_examples("hopper/some-v0")
+    rows, imitated = found.sample(size, torch.Generator().manual_seed(0))
+    assert imitated == size // 2 and len(rows) == size
+    shown = {tuple(row) for row in found.everything.rows[: len(found.everything)].tolist()}
+    assert {tuple(row) for row in rows.tolist()} <= shown
+    own = set(map(tuple, examples(found).obs.tolist()))
+    assert {tuple(obs) for obs in found.everything.batch(rows[size - imitated :]).obs.tolist()} <= own
+
+
+def test_without_examples_all_of_a_batch_may_be_imitated():
+    found, _ = offline("hopper/some-v0", "Hopper-v5")
+    rows, imitated = OfflineData(found).sample(7, torch.Generator().manual_seed(0))
+    assert imitated == len(rows) == 7
+
+
+def test_data_without_a_success_is_refused_where_successes_are_imitated():
+    with pytest.raises(UserError, match="hopper/random-v0 notes no episode as a success: --imitate better needs none"):
+        with_examples("hopper/random-v0")
+
+
 def test_several_datasets_follow_one_another():
     both, _ = offline("hopper/falls-v0, hopper/random-v0", "Hopper-v5")
     parts = [offline(name, "Hopper-v5")[0] for name in ("hopper/falls-v0", "hopper/random-v0")]
@@ -123,7 +180,7 @@ def test_data_of_another_task_of_the_robot_is_taken():
 def test_data_of_other_actions_is_refused():
     """A number in [-1, 1] would stand for another action there than here."""
     config = settings(offline_dataset="narrow/random-v0", env="test/OneStep-v0")
-    assert len(load_offline(config, 1, 1, lambda _: None, ([-0.4], [0.4]))) == 30
+    assert len(load_offline(config, 1, 1, lambda _: None, ([-0.4], [0.4])).everything) == 30
     with pytest.raises(UserError, match=r"actions of narrow/random-v0 are from \[-0\.4.*\] to \[0\.4.*, those of"):
         load_offline(config, 1, 1, lambda _: None, ([-1.0], [1.0]))
 

@@ -263,7 +263,7 @@ def test_a_share_of_every_batch_is_offline_and_comes_last(dataset, monkeypatch):
     found = train(offline_dataset=dataset, offline_fraction=0.25)
     assert {(offline, weight) for _, offline, weight in seen} == {(4, 0.25 * found.config.imitation_coef)}
     assert found.offline is not None
-    stored = {tuple(obs.tolist()) for obs in found.offline.all().obs}
+    stored = {tuple(obs.tolist()) for obs in found.offline.everything.all().obs}
     for online, offline in parts:
         assert all(tuple(obs.tolist()) in stored for obs in offline)
         assert not any(tuple(obs.tolist()) in stored for obs in online)
