@@ -96,7 +96,7 @@ def successes(ids: Sequence[str]) -> list[bool]:
     noted = []
     for name in ids:
         dataset = minari.load_dataset(name)
-        noted += [bool(notes.get("success")) for notes in dataset.storage.get_episode_metadata(dataset.episode_indices)]
+        noted += [bool(np.any(n.get("success"))) for n in dataset.storage.get_episode_metadata(dataset.episode_indices)]
     return noted
 
 
