@@ -21,7 +21,7 @@ from finetune.comparison import REFERENCE, Comparison, TaskComparison
 from finetune.matrix_verb import write_matrix
 from finetune.recorded_runs import RECORD
 from finetune.statistics import Waiting
-from finetune.sweep_plan import robot
+from finetune.sweep_plan import robot, slug
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "model_cards"
@@ -99,18 +99,19 @@ def keep(runs: Path, kept: Path) -> None:
 
 
 def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path) -> None:
-    """Write the transfer matrix of the raw results in `kept`, once there is an arm to be held against scratch.
+    """Write the transfer matrix of the tasks in `kept` that have runs from scratch, if they have others too.
 
     Args:
-        comparison: Of them.
+        comparison: Of all of them.
         order: Of the rows; an arm that is not in it has none.
         kept: Folder.
     """
-    found, place = {arm.name for task in comparison.tasks for arm in task.arms}, os.path.relpath(kept, ROOT)
-    rows = [arm for arm in order if arm in found and arm != REFERENCE]
-    if rows and REFERENCE in found:
-        command = f"diffsr matrix {place} --arms {','.join(rows)} --out {place}"
-        write_matrix([kept], kept, command=command, arms=rows)
+    tasks = [task for task in comparison.tasks if task.reference is not None]
+    found = {arm.name for task in tasks for arm in task.arms} - {REFERENCE}
+    if rows := [arm for arm in order if arm in found]:
+        folders, place = [kept / slug(task.env) for task in tasks], os.path.relpath(kept, ROOT)
+        command = f"diffsr matrix {place}/{{{','.join(folder.name for folder in folders)}}} --arms {','.join(rows)}"
+        write_matrix(folders, kept, command=f"{command} --out {place}", arms=rows)
 
 
 def write_saved(card: Path, about: dict[str, Any], tasks: Iterable[TaskComparison]) -> None:

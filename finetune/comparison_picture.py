@@ -44,6 +44,8 @@ def draw(comparison: Comparison, file: Path) -> None:
     styles = _styles(comparison)
     for axes, below, task in zip(panels, bars, comparison.tasks, strict=False):
         _panel(axes, task, styles, TITLES[comparison.measure])
+        if comparison.measure == "success_rate":
+            axes.set_ylim(-0.04, 1.04)
         below.sharex(axes)
         _bars(below, task, styles)
     for axes in (*panels[count:], *bars[count:]):
