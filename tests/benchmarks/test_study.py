@@ -77,20 +77,23 @@ def test_every_robot_has_an_encoder_a_seed(monkeypatch: pytest.MonkeyPatch) -> N
     assert calls == [("mujoco/hopper/bundled-v0", s, Path(f"runs/encoders/hopper-{s}")) for s in (0, 1)]
 
 
-def test_the_matrix_comes_with_the_first_arm_beside_scratch(tmp_path: Path) -> None:
-    def record(arm: str, success: float) -> None:
+def test_the_matrix_comes_with_the_first_arm_beside_scratch_and_has_the_tasks_with_scratch(tmp_path: Path) -> None:
+    def record(env: str, arm: str, success: float) -> None:
         rows = [{"step": s, "seconds": s, "mean_return": 0.0, "success_rate": success * s} for s in (0, 1)]
-        (tmp_path / arm).mkdir()
-        write_json(tmp_path / arm / RECORD, {"arm": arm, "env": "A-v0", "seed": 0, "evaluations": rows})
+        place = tmp_path / env / arm / "seed-0"
+        place.mkdir(parents=True)
+        write_json(place / RECORD, {"arm": arm, "env": env, "seed": 0, "evaluations": rows})
 
     def draw() -> None:
         study.draw_matrix(compare(read_runs([tmp_path])), ["scratch", "frozen", "other"], tmp_path)
 
-    record("scratch", 0.5)
-    record("sac", 1.0)
+    record("A-v0", "scratch", 0.5)
+    record("A-v0", "sac", 1.0)
+    record("B-v0", "frozen", 1.0)
     draw()
-    assert not (tmp_path / "matrix.json").exists()  # SAC is none of the rows
-    record("frozen", 0.75)
+    assert not (tmp_path / "matrix.json").exists()  # SAC is none of the rows, and B has no run from scratch
+    record("A-v0", "frozen", 0.75)
     draw()
     matrix = json.loads((tmp_path / "matrix.json").read_text())
-    assert matrix["arms"] == ["frozen"] and matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
+    assert matrix["arms"] == ["frozen"] and len(matrix["columns"]) == 1
+    assert matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
