@@ -55,7 +55,7 @@ from pretrain.run_folder import RunFolder
 from pretrain.scripted import NOISE_LEVELS
 
 GROUP = "metaworld/ml45-train"
-PROBES = "bin-picking,box-close,door-lock,hand-insert"
+PROBES = "bin-picking,door-lock,door-close,window-close"
 WAYS = 1 + len(NOISE_LEVELS)
 """to behave, which take turns in a dataset: the first episodes have equal shares of them if these are a multiple"""
 HELD_OUT = 5
@@ -370,7 +370,7 @@ def main(
     total: int = 225,
     probes: str = PROBES,
     seeds: Sequence[int] = (0, 1, 2),
-    updates: int = 20_000,
+    updates: int = 10_000,
     measured: int = 50,
     runs: Path = Path("runs/scaling"),
     kept: Path = KEPT,
