@@ -66,7 +66,8 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
     """
     _require(folder, names.PICTURE)
     dataset = _read(folder / names.DATASET)
-    environment = _environment(dataset["datasets"])
+    environments = _environments(dataset["datasets"])
+    tags = environments if len(environments) <= FEW else _families(environments)
     return {
         "source": source,
         "config": _config(folder, "DiffSR"),
@@ -75,11 +76,11 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         "training": dataset["training"],
         "report": _read(folder / names.DIAGNOSTICS),
         "transfer": _read(folder / names.TRANSFER) if (folder / names.TRANSFER).exists() else None,
-        "environment": environment,
+        "environment": _summary(environments),
         "few": FEW,
         "behaviours": sorted({entry.get("algorithm_name") or "not recorded" for entry in dataset["datasets"]}),
         "metadata": ModelCardData(
-            **_about_ours("representation-learning", "minari", plain(environment)),
+            **_about_ours("representation-learning", "minari", *map(plain, tags)),
             datasets=_remote(dataset["datasets"]),
         ),
     }
@@ -156,13 +157,22 @@ def _remote(datasets: list[Facts]) -> list[str] | None:
     return sorted({f"farama-minari/{plain(entry['namespace']).split('/')[0]}" for entry in found}) or None
 
 
-def _environment(datasets: list[Facts]) -> str:
-    """The environments' ids; where the data names none, the namespaces; of many only how many, and of what family."""
-    found = {(entry.get("env_spec") or {}).get("id") or entry["namespace"] for entry in datasets}
-    if len(found) <= FEW:
-        return ", ".join(sorted(found))
-    families = sorted({name.partition("/")[0] for name in found if "/" in name})
-    return f"{len(found)} environments" + (f" of {', '.join(families)}" if families else "")
+def _environments(datasets: list[Facts]) -> list[str]:
+    """The environments' ids; where the data names none, the namespaces."""
+    return sorted({(entry.get("env_spec") or {}).get("id") or entry["namespace"] for entry in datasets})
+
+
+def _families(environments: list[str]) -> list[str]:
+    """What many environments have in common: metaworld, of metaworld/door-open-v3."""
+    return sorted({name.partition("/")[0] for name in environments if "/" in name})
+
+
+def _summary(environments: list[str]) -> str:
+    """The environments in words; of many only how many, and of what family."""
+    if len(environments) <= FEW:
+        return ", ".join(environments)
+    families = _families(environments)
+    return f"{len(environments)} environments" + (f" of {', '.join(families)}" if families else "")
 
 
 def _config(folder: Path, kind: str) -> Facts:

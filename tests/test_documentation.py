@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -126,10 +127,11 @@ NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?")
 
 
 def numbers(content: Any) -> set[float]:
-    """All of a JSON value, also in minutes where they are seconds."""
+    """All of a JSON value, also in minutes where they are seconds, and the medians of lists."""
     if isinstance(content, dict | list):
-        inner = content.values() if isinstance(content, dict) else content
-        return set().union(*map(numbers, inner))
+        inner = list(content.values() if isinstance(content, dict) else content)
+        middle = {median(inner)} if inner and all(isinstance(each, int | float) for each in inner) else set()
+        return middle.union(*map(numbers, inner))
     return {content, content / 60} if isinstance(content, int | float) else set()
 
 

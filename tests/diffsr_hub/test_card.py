@@ -153,8 +153,17 @@ def test_many_datasets_are_a_table(folder):
     write_card(folder)
     text = (folder / "README.md").read_text()
     assert "# Diffusion Spectral Representation of 45 environments of metaworld\n" in text
+    assert metadata(text)["tags"][-2:] == ["minari", "metaworld"]
     assert "45 datasets; every environment has an equal share of each batch. Behaviour: Script.\n" in text
     assert all(f"| `{task}/bundled-v0` | 25,000 | 1,000 | `ffffffffffffffff` |\n" in text for task in tasks)
+
+
+def test_few_environments_are_a_tag_each(folder):
+    made_of = dataset()
+    (entry,) = made_of["datasets"]
+    made_of["datasets"] = [entry | {"env_spec": {"id": name}} for name in ("Hopper-v5", "Hopper-v4", "Hopper-v5")]
+    write_json(folder / "dataset.json", made_of)
+    assert metadata(card(folder))["tags"][-2:] == ["Hopper-v4", "Hopper-v5"]
 
 
 def test_software_that_is_not_there_has_no_row_and_nothing_is_none(folder):
