@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import minari
 import numpy as np
 import torch
 from torch import Tensor
 
 from diffsr_hub.data import Episodes, load, resolve
+from diffsr_hub.data.successes import successes
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world import tasks as meta_world
 from diffsr_hub.transitions import Transitions
@@ -89,15 +89,6 @@ def load_offline(
     if not examples:
         raise UserError(f"{config.offline_dataset} notes no episode as a success: --imitate better needs none")
     return OfflineData(_fill(episodes, everything, config), _fill(episodes, examples, config))
-
-
-def successes(ids: Sequence[str]) -> list[bool]:
-    """Of every episode of some datasets on this machine, whether its metadata notes a `success`."""
-    noted = []
-    for name in ids:
-        dataset = minari.load_dataset(name)
-        noted += [bool(np.any(n.get("success"))) for n in dataset.storage.get_episode_metadata(dataset.episode_indices)]
-    return noted
 
 
 def _check_robot(episodes: Episodes, env_id: str) -> None:
