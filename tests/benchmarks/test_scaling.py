@@ -1,10 +1,13 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.meta_world import KEPT
 from benchmarks.scaling import draw, order, probe_r2, sizes, summary, table
+from benchmarks.study import ROOT
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import GROUPS
 
@@ -72,3 +75,8 @@ def test_what_hardly_varied_when_a_probe_was_fitted_does_not_decide_what_it_pred
     assert probe_r2([x, y], targets) > 0.999
     x[:, 2] *= 1e-5
     assert probe_r2([x, y], targets) > 0.9
+
+
+def test_the_documented_table_is_that_of_the_results() -> None:
+    rows = json.loads((KEPT / "scaling.json").read_text())["rows"]
+    assert table(rows) in (ROOT / "docs" / "metaworld_study.md").read_text()
