@@ -303,7 +303,8 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     """Write the picture: a row for each quantity, the two axes side by side; the tasks' own encoders as a line."""
     from matplotlib.figure import Figure
 
-    lines = summary(next(iter(by_novelty(rows).values())))
+    heading, of_probes = next(iter(by_novelty(rows).items()))
+    lines = summary(of_probes)
     own, many = [line for line in lines if line.own], [line for line in lines if not line.own]
     most = max(line.tasks for line in many)
     equal = own[0].transitions
@@ -321,11 +322,16 @@ def draw(rows: Sequence[Row], file: Path) -> None:
                 if all(value.low is not None for value in values):
                     low, high = [value.low for value in values], [value.high for value in values]
                     axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
-            axes.axhline(own[0].values[names[0]].centre, color="#009E73", linestyle="--", label="the task's own ψ")
+            of_own = own[0].values[names[0]]
+            axes.axhline(of_own.centre, color="#009E73", linestyle="--", label="the task's own ψ")
+            if of_own.low is not None and of_own.high is not None:
+                axes.axhspan(of_own.low, of_own.high, color="#009E73", alpha=0.1, linewidth=0)
             axes.set(xlabel=label, ylabel=title, xscale="log", yscale="linear" if title.startswith("R²") else "log")
             axes.set_xticks([size for size, _ in points], [f"{size:,}" for size, _ in points])
             axes.set_xticks([], minor=True)
         row[0].legend(frameon=False)
+    names_of_probes = ", ".join(sorted({row["probe"].rpartition("/")[2] for row in of_probes}))
+    figure.suptitle(f"{heading}: {names_of_probes}", fontsize=10)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
 

@@ -13,6 +13,7 @@ from diffsr_hub.errors import UserError, plain
 MISSING = "{} has no {}: the card cannot be written without it"
 FEW = 3
 """environments or datasets that a card names in a sentence each"""
+PROBED = {"reward": "the reward", "change": "the change of state", "return": "the discounted return"}
 _LARGEST = 16_000_000
 """bytes of a file: `evaluation.json` has every episode of a run"""
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -65,7 +66,7 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         UserError: A file or a fact is missing.
     """
     _require(folder, names.PICTURE)
-    dataset = _read(folder / names.DATASET)
+    dataset, report = _read(folder / names.DATASET), _read(folder / names.DIAGNOSTICS)
     environments = _environments(dataset["datasets"])
     tags = environments if len(environments) <= FEW else _families(environments)
     return {
@@ -74,7 +75,8 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         "datasets": dataset["datasets"],
         "software": dataset["software"],
         "training": dataset["training"],
-        "report": _read(folder / names.DIAGNOSTICS),
+        "report": report,
+        "obscured": [label for target, label in PROBED.items() if _controls_are_ahead(report["probes"][target])],
         "transfer": _read(folder / names.TRANSFER) if (folder / names.TRANSFER).exists() else None,
         "environment": _summary(environments),
         "few": FEW,
@@ -84,6 +86,10 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
             datasets=_remote(dataset["datasets"]),
         ),
     }
+
+
+def _controls_are_ahead(r2: Facts) -> bool:
+    return bool(r2["psi"] < max(r2["random_psi"], r2["raw"]))
 
 
 def agent_facts(folder: Path, source: str) -> dict[str, Any]:

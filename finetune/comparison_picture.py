@@ -67,8 +67,9 @@ def write_picture(figure: "Figure", file: Path) -> None:
 
 
 def _styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """A look for each arm, the same in all panels."""
-    names = dict.fromkeys(arm.name for task in comparison.tasks for arm in task.arms)
+    """A look for each arm, the same in all panels; the reference comes first even where the first task lacks it."""
+    references = [task.reference for task in comparison.tasks if task.reference]
+    names = dict.fromkeys([*references, *(arm.name for task in comparison.tasks for arm in task.arms)])
     looks: Iterator[tuple[str, str]] = ((color, dash) for dash, color in itertools.product(DASHES, OKABE_ITO))
     return {name: {"color": color, "linestyle": dash} for name, (color, dash) in zip(names, looks, strict=False)}
 

@@ -29,18 +29,14 @@ def _task(task: TaskComparison, measure: str) -> str:
     spec = ",.0f" if max(abs(arm.final.centre) for arm in task.arms) >= 100 else ".3g"
     titles = ["arm", "seeds", "steps", f"final {measure}", f"{measure} over the run"]
     if task.threshold is not None:
-        titles += [
-            f"steps to {format(task.threshold, spec)}",
-            "reached",
-            f"× {task.reference or UNKNOWN}",
-            "their curve",
-        ]
+        ratios = [f"× {task.reference}"] if task.reference else []
+        titles += [f"steps to {format(task.threshold, spec)}", "reached", *ratios, "their curve"]
     titles += ["CPU time"]
-    rows = [_row(arm, task.threshold is not None, spec) for arm in task.arms]
+    rows = [_row(arm, task, spec) for arm in task.arms]
     return "\n".join([f"**{task.env}**", "", *lines([titles, *rows])])
 
 
-def _row(arm: Arm, has_threshold: bool, spec: str) -> list[str]:
+def _row(arm: Arm, task: TaskComparison, spec: str) -> list[str]:
     cells = [
         in_cell(arm.name),
         str(len(arm.seeds)),
@@ -48,12 +44,13 @@ def _row(arm: Arm, has_threshold: bool, spec: str) -> list[str]:
         format(arm.final, spec),
         format(arm.area, spec),
     ]
-    if has_threshold and arm.to_threshold is not None:
+    if task.threshold is not None and arm.to_threshold is not None:
         curve = arm.curve_to_threshold
+        ratios = [UNKNOWN if arm.ratio is None else format(arm.ratio, ".2f")] if task.reference else []
         cells += [
             format(arm.to_threshold, ",.0f"),
             f"{arm.to_threshold.reached} of {arm.to_threshold.runs}",
-            UNKNOWN if arm.ratio is None else format(arm.ratio, ".2f"),
+            *ratios,
             f"> {arm.curve.steps[-1]:,}" if curve is None else f"{curve:,}",
         ]
     return [*cells, f"{arm.seconds.centre / 60:.1f} min"]

@@ -8,7 +8,7 @@ BOLD = (
     "**Bold**: the interval leaves out 0; without any effect this happens in about 20 % of the cells with three seeds "
     "of each, and in 6 % with five."
 )
-SPECS = {"mean_return": "+.2f", "success_rate": "+.0f"}
+SPECS = {"mean_return": "+.2f", "success_rate": "+.1f"}
 """measure → how its gains are written"""
 SCALES = {"mean_return": 1.0, "success_rate": 100.0}
 """measure → a large gain: as much again as the reference learned, or from no success to full success"""

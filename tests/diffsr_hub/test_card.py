@@ -1,5 +1,6 @@
 import json
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,15 @@ def test_its_numbers_are_those_of_the_files(folder):
         "0.97",
     ):
         assert fact in text
+
+
+@pytest.mark.parametrize("control", ["random_psi", "raw"])
+def test_it_says_what_a_control_reads_better(folder, control):
+    assert "less well" not in card(folder)
+    report = deepcopy(REPORT)
+    report["probes"]["change"][control] = 0.99
+    write_json(folder / "diagnostics.json", report)
+    assert "or from raw (s, a): the change of state.**" in card(folder)
 
 
 def test_it_tells_how_to_load(folder):

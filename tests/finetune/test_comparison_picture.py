@@ -4,7 +4,7 @@ import pytest
 from matplotlib.image import imread
 
 from finetune.comparison import compare
-from finetune.comparison_picture import OKABE_ITO, draw
+from finetune.comparison_picture import OKABE_ITO, _styles, draw
 from finetune.recorded_runs import read_runs
 from tests.finetune.runs import record_run
 
@@ -33,6 +33,15 @@ def test_below_the_curves_are_the_steps_to_the_threshold_where_there_is_one(tmp_
     text = file.read_text()
     assert text.count("<!-- environment steps; bars: until the threshold -->") == 1
     assert text.count("<!-- environment steps -->") == 1
+
+
+def test_the_reference_has_the_first_colour_also_where_the_first_task_lacks_it(tmp_path: Path) -> None:
+    record_run(tmp_path / "a", [0, 1], arm="frozen", env="Ant-v5")
+    record_run(tmp_path / "b", [0, 1], arm="scratch", env="Hopper-v5")
+    styles = _styles(compare(read_runs([tmp_path])))
+    assert [(name, style["color"]) for name, style in styles.items()] == list(
+        zip(("scratch", "frozen"), OKABE_ITO, strict=False)
+    )
 
 
 def test_more_arms_than_colours_and_one_seed_are_drawn(tmp_path: Path) -> None:

@@ -32,7 +32,14 @@ def test_every_arm_is_a_line_of_numbers(tmp_path: Path) -> None:
 def test_what_was_not_reached_says_so(tmp_path: Path) -> None:
     record_run(tmp_path / "f", [0, 1], arm="frozen", every=30_000)
     (line,) = [line for line in lines(tmp_path, threshold=5.0) if line.startswith("| frozen")]
-    assert line == "| frozen | 1 | 30,000 | 1 | 0.5 | > 30,000 | 0 of 1 | – | > 30,000 | 250.0 min |"
+    assert line == "| frozen | 1 | 30,000 | 1 | 0.5 | > 30,000 | 0 of 1 | > 30,000 | 250.0 min |"
+
+
+def test_without_the_reference_there_is_no_ratio_to_it(tmp_path: Path) -> None:
+    for arm, env in (("frozen", "Ant-v5"), ("frozen", "Hopper-v5"), ("scratch", "Hopper-v5")):
+        record_run(tmp_path / arm / env, [0, 1], arm=arm, env=env)
+    heads = [line for line in lines(tmp_path, threshold=5.0) if line.startswith("| arm")]
+    assert ["×" in head for head in heads] == [False, True]
 
 
 def test_without_a_threshold_there_are_no_columns_for_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_every_number_is_in_the_picture(folder: Path) -> None:
     file = folder / "matrix.svg"
     draw(matrix(read_runs([folder]), value="final"), file)
     text = file.read_text()
-    for shown in ("+2.00", "[+1.60, +2.40]", "-0.30", "one seed", "to step 10", "+75", "not run", "1 = 1,000"):
+    for shown in ("+2.00", "[+1.60, +2.40]", "-0.30", "one seed", "to step 10", "+75.0", "not run", "1 = 1,000"):
         assert f"<!-- {shown} -->" in text or f" {shown}\n" in text, shown
     for name in ("Hopper-v5", "reach-v3", "cost$ and $more", "gain over scratch"):
         assert name in text, name

@@ -18,7 +18,7 @@ def test_every_arm_is_a_row_and_every_task_a_column(tmp_path: Path) -> None:
     assert found[:4] == [
         "|  | Hopper-v5 (1 = 1,000) | metaworld/reach-v3 (points of success) |",
         "| --- | --- | --- |",
-        "| frozen | **+1.50 [+1.00, +2.00]** | +75 |",
+        "| frozen | **+1.50 [+1.00, +2.00]** | +75.0 |",
         "| random\\|ly | -0.30 | – (not run) |",
     ]
     assert found[-1].startswith("Gain over scratch: ")
