@@ -9,10 +9,10 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation
 
-import diffsr_hub.meta_world.environment  # noqa: F401 (registers Meta-World's tasks)
 import finetune.tasks  # noqa: F401 (registers the new tasks)
 from diffsr_hub.env_check import flat_size
 from diffsr_hub.errors import UserError
+from diffsr_hub.meta_world.environment import OFFICIAL_GOALS  # and registers its tasks
 from diffsr_hub.meta_world.tasks import TASKS, is_meta_world, unknown_task
 from finetune.tasks import task
 
@@ -52,6 +52,11 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
 def make_for_evaluation(env_id: str) -> gym.Env[Any, Any]:
     """The same for measuring: Meta-World's tasks have their official goals, of which `reset(seed=k)` takes one."""
     return make(env_id, goals="official") if is_meta_world(env_id) else make(env_id)
+
+
+def different_episodes(env_id: str) -> int | None:
+    """How many episodes of an evaluation can differ: for Meta-World's tasks one of each official goal; None: any."""
+    return OFFICIAL_GOALS if is_meta_world(env_id) else None
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from diffsr_hub.pretrained import write_json
 if TYPE_CHECKING:
     from finetune.evaluation import Evaluation
 
+EPISODES = 100
+
 
 @exit_codes()
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "source", metavar="FOLDER|org/name", help="an agent's folder such as runs/NAME/agent, or a repo"
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium id; default: the one that the agent learned in")
-    parser.add_argument("--episodes", type=int, default=100, help="default: 100")
+    parser.add_argument("--episodes", type=int, help="default: 100, or as many as can differ: of Meta-World's tasks 50")
     parser.add_argument("--seed", type=int, default=0, help="of the first episode; the others count on from it (0)")
     parser.add_argument("--revision", help="branch, tag or commit of the repository")
     parser.add_argument("--file", type=Path, metavar="OUT.json", help="write the statistics and every episode there")
@@ -29,14 +31,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         _check_place(options.file)
     from diffsr_hub.env_check import check_env
     from finetune.agent import Agent
-    from finetune.environments import make
+    from finetune.environments import different_episodes, make
     from finetune.evaluation import evaluate
 
     agent = Agent.from_pretrained(options.source, revision=options.revision)
     env_id = options.env or str(agent.arguments["env_id"])
     with make(env_id) as env:
         check_env(agent.encoder.arguments, env, (agent.arguments["action_low"], agent.arguments["action_high"]))
-    evaluation = evaluate(agent, env_id, options.episodes, options.seed)
+    episodes = different_episodes(env_id) or EPISODES if options.episodes is None else options.episodes
+    evaluation = evaluate(agent, env_id, episodes, options.seed)
     print(summary(env_id, evaluation))
     if options.file is not None:
         about = {"agent": options.source, "env": env_id, "seed": options.seed}

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.errors import UserError
-from finetune.environments import check_finite, failures, make_for_evaluation
+from finetune.environments import check_finite, different_episodes, failures, make_for_evaluation
 
 MAX_ENVIRONMENTS = 16
 """that run side by side, so that one forward pass acts in all of them"""
@@ -33,7 +33,7 @@ class Evaluation:
     lengths: tuple[int, ...]
     """steps"""
     successes: tuple[bool, ...] = ()
-    """whether `info["success"]` was ever true; empty for environments that do not say"""
+    """whether `info["success"]` was ever true, false where it was never there; empty if no episode had one"""
 
     @property
     def mean_return(self) -> float:
@@ -72,10 +72,17 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         seed: Of the first episode; the next ones count on from it.
 
     Raises:
-        UserError: No episodes are asked for, or the environment raised, gave NaN or infinity, or ended no episode.
+        UserError: No episodes are asked for, or more than differ, or the environment raised, gave NaN or infinity, or
+            ended no episode.
     """
     if episodes < 1:
         raise UserError(f"episodes must be at least 1, got {episodes}")
+    most = different_episodes(env_id)
+    if most is not None and episodes > most:
+        raise UserError(
+            f"{env_id} has {most} official goals, one episode each, always the same: "
+            f"episodes must be at most {most}, got {episodes}"
+        )
     envs = [make_for_evaluation(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
     try:
         parts = [
@@ -85,18 +92,19 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
     finally:
         for env in envs:
             env.close()
-    return Evaluation(*(sum(column, ()) for column in zip(*parts, strict=True)))
+    returns, lengths, said = (sum(column, ()) for column in zip(*parts, strict=True))
+    return Evaluation(returns, lengths, () if set(said) == {None} else tuple(map(bool, said)))
 
 
 def _side_by_side(
     policy: Policy, envs: Sequence[gym.Env[Any, Any]], seeds: Sequence[int]
-) -> tuple[tuple[float, ...], tuple[int, ...], tuple[bool, ...]]:
-    """One episode in each environment."""
+) -> tuple[tuple[float, ...], tuple[int, ...], tuple[bool | None, ...]]:
+    """One episode in each environment: returns, lengths, and successes, None for one that did not say."""
     with failures():
         obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
     check_finite(*obs.values())
     returns, lengths = [0.0] * len(seeds), [0] * len(seeds)
-    successes: dict[int, bool] = {}
+    successes: list[bool | None] = [None] * len(seeds)
     while obs:
         if max(lengths) == LONGEST_EPISODE:
             raise UserError(
@@ -111,7 +119,7 @@ def _side_by_side(
             returns[i] += float(reward)
             lengths[i] += 1
             if "success" in info:
-                successes[i] = successes.get(i, False) or bool(info["success"])
+                successes[i] = bool(successes[i]) or bool(info["success"])
             if terminated or truncated:
                 del obs[i]
-    return tuple(returns), tuple(lengths), tuple(successes[i] for i in sorted(successes))
+    return tuple(returns), tuple(lengths), tuple(successes)

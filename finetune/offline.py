@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -61,10 +61,12 @@ def load_offline(
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
     except UserError as error:
-        collectable = {*COLLECTABLE, *meta_world.TASKS, *meta_world.GROUPS}
-        bare = (name.rstrip("/").removesuffix("/bundled-v0") for name in config.datasets)
-        known = [name for name in bare if name in collectable and "diffsr collect" not in str(error)]
-        raise UserError(f"{error}; to make one: diffsr collect {known[0]}" if known else str(error)) from error
+        name = (
+            config.offline_dataset.strip().rstrip("/").removesuffix("/bundled-v0")
+        )  # of several: which one is not known
+        can_be_made = name in COLLECTABLE or meta_world.is_known(name)
+        advice = f"; to make one: diffsr collect {name}" if can_be_made and "diffsr collect" not in str(error) else ""
+        raise UserError(f"{error}{advice}") from error
     episodes = load(resolution.ids)
     if (episodes.obs_dim, episodes.action_dim) != (obs_dim, action_dim):
         raise UserError(
@@ -80,22 +82,40 @@ def load_offline(
         )
     if config.env in TASKS:
         _check_robot(episodes, config.env)
-    elif episodes.env_id not in (None, config.env):
-        say(f"{config.offline_dataset} keeps the rewards of {episodes.env_id}: those of {config.env} are not known")
-    everything = range(episodes.num_episodes)
+    elif others := sorted({env for env in map(_env_id, episodes.provenance) if env not in (None, config.env)}):
+        say(f"{config.offline_dataset} keeps the rewards of {', '.join(others)}: those of {config.env} are not known")
+    everything = _fill(episodes, range(episodes.num_episodes), config)
     if config.imitate == "better":
-        return OfflineData(_fill(episodes, everything, config))
-    examples = [i for i, success in zip(everything, successes(resolution.ids), strict=True) if success]
-    if not examples:
-        raise UserError(f"{config.offline_dataset} notes no episode as a success: --imitate better needs none")
-    return OfflineData(_fill(episodes, everything, config), _fill(episodes, examples, config))
+        return OfflineData(everything)
+    return OfflineData(everything, _fill(episodes, _solved(episodes, resolution.ids, config), config))
+
+
+def _solved(episodes: Episodes, ids: Sequence[str], config: FinetuneConfig) -> list[int]:
+    """The episodes that are a success in the task; those of another task are none, whatever they were there."""
+    noted, found, first = successes(ids), [], 0
+    for dataset in episodes.provenance:
+        numbers = range(first, first + dataset["total_episodes"])
+        found += [i for i in numbers if noted[i] and _env_id(dataset) in (None, config.env)]
+        first = numbers.stop
+    if not found:
+        raise UserError(
+            f"{config.offline_dataset} notes no episode as a success in {config.env} (success: true in its metadata or "
+            "in the infos of a step): --imitate better needs none"
+        )
+    return found
+
+
+def _env_id(dataset: dict[str, Any]) -> str | None:
+    """The environment of a dataset's provenance, where it is known."""
+    spec: dict[str, str] = dataset["env_spec"] or {}
+    return spec.get("id")
 
 
 def _check_robot(episodes: Episodes, env_id: str) -> None:
     """Refuse data of another robot, whose sizes and bounds may be the same."""
     robot = TASKS[env_id].robot
     for dataset in episodes.provenance:
-        found = (dataset["env_spec"] or {}).get("id")
+        found = _env_id(dataset)
         if found is not None and not robot.is_in(found):
             raise UserError(
                 f"{dataset['id']} is of {found}, and {env_id} has rewards for data of {robot.env_id} only: leave it out"

@@ -7,7 +7,6 @@ import pytest
 
 from diffsr_hub import DiffSR, cli
 from diffsr_hub.meta_world.tasks import GROUPS
-from tests.finetune.runs import record_run
 from tests.machine import isolate
 
 TINY = [
@@ -81,11 +80,3 @@ def test_an_agent_learns_a_task_that_the_encoder_never_saw(machine: Path, capsys
     cli.main(["evaluate", "agent/agent", "--episodes", "1", "--file", "evaluated.json"])
     assert "success rate" in capsys.readouterr().out
     assert json.loads((machine / "evaluated.json").read_text())["env"] == task
-
-
-def test_success_rates_are_compared(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for seed in (0, 1):
-        rates = {"success_rate": [0.0, 0.5, 1.0]}
-        record_run(machine / f"compared/{seed}", [1.0, 2.0, 3.0], env="metaworld/reach-v3", seed=seed, **rates)
-    cli.main(["compare", "compared", "--measure", "success_rate", "--threshold", "0.5"])
-    assert "metaworld/reach-v3" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub.errors import UserError
-from finetune.environments import check_finite, failures, make, make_for_evaluation
+from finetune.environments import check_finite, different_episodes, failures, make, make_for_evaluation
 from tests.finetune import toys
 
 
@@ -101,3 +101,7 @@ def test_meta_world_missing_is_said_as_it_is(monkeypatch):
     monkeypatch.setattr("diffsr_hub.meta_world.environment.check_installation", missing)
     with pytest.raises(UserError, match=r"^Meta-World is not installed"):
         make("metaworld/reach-v3")
+
+
+def test_the_episodes_of_an_evaluation_that_can_differ():
+    assert different_episodes("metaworld/reach-v3") == 50 and different_episodes("Hopper-v5") is None

@@ -95,6 +95,25 @@ def test_success_is_ever_having_succeeded():
     assert found.summary()["success_rate"] == 1
 
 
+def test_an_episode_that_never_succeeds_is_a_failure_whether_it_says_so_or_not(monkeypatch):
+    said = iter([{"success": False}, {}, {"success": True}, {}])
+
+    class Says(Faulty):
+        def step(self, action):
+            obs, reward, _, _, _ = super().step(action)
+            return obs, reward, True, False, next(said)
+
+    monkeypatch.setattr(evaluation, "make_for_evaluation", lambda _: Says())
+    monkeypatch.setattr(evaluation, "MAX_ENVIRONMENTS", 2)
+    found = evaluate(small_agent(), "test/Faulty-v0", 4, seed=0)
+    assert found.successes == (False, False, True, False) and found.success_rate == 0.25
+
+
+def test_no_official_goal_is_evaluated_twice():
+    with pytest.raises(UserError, match=r"reach-v3 has 50 official goals.*at most 50, got 51"):
+        evaluate(small_agent(39, 4), "metaworld/reach-v3", 51, seed=0)
+
+
 def test_the_summary_is_statistics_and_every_episode():
     found = Evaluation((1.0, 3.0), (10, 20)).summary()
     assert found["mean_return"] == 2 and found["std_return"] == 1 and found["mean_length"] == 15

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import minari
+import numpy as np
 import pytest
 import torch
+from minari.data_collector.episode_buffer import EpisodeBuffer
 
 from diffsr_hub.data import load
+from diffsr_hub.data.successes import successes
 from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
 from finetune.n_step import n_step
@@ -145,8 +148,45 @@ def test_without_examples_all_of_a_batch_may_be_imitated():
 
 
 def test_data_without_a_success_is_refused_where_successes_are_imitated():
-    with pytest.raises(UserError, match="hopper/random-v0 notes no episode as a success: --imitate better needs none"):
+    with pytest.raises(
+        UserError, match=r"hopper/random-v0 notes no episode as a success in .*: --imitate better needs"
+    ):
         with_examples("hopper/random-v0")
+
+
+def test_a_success_in_another_task_is_none_in_this_one():
+    note("cheetah/random-v0", [True])
+    note("hopper/falls-v0", [True] * 5)
+    config = settings(offline_dataset="hopper/falls-v0", env="Walker2d-v5", imitate="successes")
+    with pytest.raises(UserError, match=r"no episode as a success in Walker2d-v5"):
+        load_offline(config, 11, 3, print)
+
+
+def test_whose_rewards_several_datasets_keep_is_said():
+    _, said = offline("hopper/some-v0,backward/random-v0", "test/Other-v0")
+    (line,) = [line for line in said if "keeps" in line]
+    assert "keeps the rewards of Hopper-v5, diffsr/Hopper-backward-v0: those of test/Other-v0 are not known" in line
+
+
+def test_a_success_may_be_in_the_infos_of_a_step_as_minari_records_them():
+    write("hopper/infos-v0", "Hopper-v5", episodes=1)
+    storage = minari.load_dataset("hopper/infos-v0").storage
+    columns = {
+        "observations": np.zeros((4, 11)),
+        "actions": np.zeros((3, 3), np.float32),
+        "rewards": np.zeros(3),
+        "terminations": np.zeros(3, bool),
+        "truncations": np.arange(3) == 2,
+    }
+    solved, never = {"success": np.array([False, True, False])}, {"success": np.zeros(3)}
+    storage.update_episodes(EpisodeBuffer(id=i, infos=infos, **columns) for i, infos in ((1, solved), (2, never)))
+    assert successes(["hopper/infos-v0"]) == [False, True, False]
+
+
+@pytest.mark.parametrize(("noted", "expected"), [("False", False), ("True", False), (1, True), (0.0, False)])
+def test_only_flags_and_numbers_are_successes(noted, expected):
+    note("hopper/some-v0", [noted] + [None] * 11)
+    assert successes(["hopper/some-v0"])[0] is expected
 
 
 def test_several_datasets_follow_one_another():
