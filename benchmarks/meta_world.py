@@ -136,7 +136,7 @@ def main(
         for task in tasks_with_data(planned):
             if bundled(task) not in there:
                 collect(task, steps=collect_steps, processes=workers)
-        steps = ("--max_steps", str(pretrain_steps))
+        steps = ("--max_steps", str(pretrain_steps), "--tiers", BUNDLED)
         needed = [partial(study.pretrain, e.dataset, e.seed, e.run_dir, *steps) for e in encoders(planned)]
         study.carry_out(ThreadPoolExecutor(workers), needed)
         runs.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def main(
             study.keep(runs, kept)
     comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
     study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
-    for card, special in RELEASED.items() if kept == KEPT else ():
+    for card, special in RELEASED.items() if kept.resolve() == KEPT else ():
         found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
         study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)
 

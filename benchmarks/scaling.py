@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import os
 import random
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -37,7 +38,7 @@ from benchmarks import study
 from benchmarks.meta_world import KEPT, full_name
 from diffsr_hub.data import Episodes, load
 from diffsr_hub.data.ids import bundled
-from diffsr_hub.data.source import local_datasets, open_source
+from diffsr_hub.data.source import datasets_root, local_datasets, open_source
 from diffsr_hub.diagnostics import random_encoder
 from diffsr_hub.diagnostics.heldout import draw_sample
 from diffsr_hub.diagnostics.level_loss import marginal_gaussian, mean_squared_residual
@@ -121,6 +122,8 @@ def sizes(counts: Sequence[int], episodes: Sequence[int], total: int, probes: Se
     Raises:
         UserError: There are not as many tasks, or the episodes would not have equal shares of the ways to behave.
     """
+    if not counts or min(*counts, *episodes, total) < 1:
+        raise UserError(f"tasks, episodes and total are at least 1, not {counts}, {episodes} and {total}")
     if max(counts) > len(order()):
         raise UserError(f"there are {len(order())} tasks in {GROUP}, not {max(counts)}")
     pairs = [(count, total // count) for count in counts] + [(max(counts), number) for number in episodes]
@@ -153,8 +156,11 @@ def provide(task: str, episodes: int, workers: int) -> None:
     if name not in local_datasets():
         collect(task, steps=steps, processes=workers)
     elif (there := open_source(name).metadata["total_episodes"]) < episodes:
-        command = f"diffsr collect {task} --steps {steps} --overwrite"
-        raise UserError(f"{name} has {there} episodes, {episodes} are needed: {command}")
+        command = f"MINARI_DATASETS_PATH={datasets_root()} diffsr collect {task} --steps {steps} --overwrite"
+        raise UserError(
+            f"{name} in {datasets_root()} has {there} episodes, {episodes} are needed: set MINARI_DATASETS_PATH to "
+            f"another folder, or replace it: {command}"
+        )
 
 
 def first_episodes(episodes: Episodes, count: int) -> tuple[Tensor, Tensor]:
@@ -187,8 +193,8 @@ def pretrain(size: Size, seed: int, updates: int, place: Path, datasets: Path | 
     print(f"{size.name} seed {seed}: {updates:,} updates, {seconds:.0f} s", flush=True)
 
 
-def result_file(place: Path, probe: str) -> Path:
-    return place / f"{probe.rpartition('/')[2]}.json"
+def result_file(place: Path, probe: str, count: int) -> Path:
+    return place / f"{probe.rpartition('/')[2]}-{count}.json"
 
 
 def measure(size: Size, seed: int, place: Path, probe: str, datasets: Path, count: int) -> None:
@@ -206,13 +212,17 @@ def measure(size: Size, seed: int, place: Path, probe: str, datasets: Path, coun
         "own": size.own,
         "seen": probe in size.tasks,
     }
-    write_json(result_file(place, probe), row | knowledge(model, episodes, fitting, measuring))
+    found = knowledge(model, episodes, fitting, measuring, seed)
+    write_json(result_file(place, probe, count), row | found)
 
 
 @torch.no_grad()
-def knowledge(model: DiffSR, episodes: Episodes, fitting: Tensor, measuring: Tensor) -> Row:
-    """What an encoder knows of one task: R² of linear probes, fitted on some episodes, on others; its loss there."""
-    rival = random_encoder(model, seed=0)
+def knowledge(model: DiffSR, episodes: Episodes, fitting: Tensor, measuring: Tensor, seed: int) -> Row:
+    """What an encoder knows of one task: R² of linear probes, fitted on some episodes, on others; its loss there.
+
+    The untrained network beside it has weights of the given seed.
+    """
+    rival = random_encoder(model, seed)
     samples = [
         draw_sample(episodes, ids, limit=20_000, discount=0.99, seed=seed)
         for seed, ids in enumerate((fitting, measuring))
@@ -360,7 +370,7 @@ def carry_out(
         if not (place / "encoder" / CONFIG).is_file()
     ]
     measurements = {
-        result_file(place, probe): partial(measure, size, seed, place, probe, own_data, measured)
+        result_file(place, probe, measured): partial(measure, size, seed, place, probe, own_data, measured)
         for (size, seed), place in places.items()
         for probe in (size.tasks if size.own else probes)
     }
@@ -404,7 +414,8 @@ def main(
         found = sizes(tasks, episodes, total, names)
         kept.mkdir(parents=True, exist_ok=True)
         rows = carry_out(found, names, seeds, updates=updates, measured=measured, runs=runs, workers=workers)
-        about = {"command": "python benchmarks/scaling.py", "updates": updates, "order": order()}
+        command = shlex.join(["python", "benchmarks/scaling.py", *sys.argv[1:]])
+        about = {"command": command, "updates": updates, "order": order()}
         write_json(file, about | {"rows": rows})
     rows = json.loads(file.read_text())["rows"]
     write_text(kept / "scaling.md", table(rows))

@@ -7,7 +7,7 @@ python pretrain/collect.py metaworld/ml10-train
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
 
 from diffsr_hub.data.ids import BUNDLED, bundled
-from diffsr_hub.data.source import datasets_root
+from diffsr_hub.data.source import datasets_root, local_datasets
 from diffsr_hub.data.versions import software
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.meta_world import tasks as meta_world
@@ -66,8 +66,8 @@ def collect(
         The ids of the datasets of `name`, sorted.
 
     Raises:
-        UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, or the folder
-            cannot be written.
+        UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, whole or not, or the
+            folder cannot be written.
     """
     source = _SOURCES.get(name.partition("/")[0], robots.SOURCE)
     namespaces = sorted(source.members(name))
@@ -76,7 +76,11 @@ def collect(
         raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
     if processes < 0:
         raise UserError(f"processes must be at least 0, not {processes}")
-    missing = namespaces if overwrite else [entry for entry in namespaces if not _place(entry).exists()]
+    whole = local_datasets()
+    missing = namespaces if overwrite else [entry for entry in namespaces if bundled(entry) not in whole]
+    for entry in missing:
+        if _place(entry).exists() and not overwrite:
+            raise UserError(f"{_place(entry)} is no whole dataset; to replace it: diffsr collect {entry} --overwrite")
     if not missing:
         there = bundled(name) if namespaces == [name] else f"every dataset of {name}"
         raise UserError(f"{there} exists in {datasets_root()}: --overwrite replaces it")
@@ -96,7 +100,10 @@ def _play(
         command = f"diffsr collect {mixture.namespace} --steps {steps} --seed {seed}"
         with _disk_errors(), tempfile.TemporaryDirectory(prefix=".collecting-", dir=datasets_root()) as work:
             _write(Path(work) / BUNDLED, mixture, _metadata(mixture, command))
-            _publish(Path(work) / BUNDLED, mixture.namespace, overwrite=overwrite)
+            first = _publish(Path(work) / BUNDLED, mixture.namespace, overwrite=overwrite)
+        if not first:
+            say(f"{bundled(mixture.namespace)}: another process was first; its dataset stays")
+            continue
         _report(bundled(mixture.namespace), [episode for _, episode in mixture.episodes], say)
 
 
@@ -161,15 +168,23 @@ def _disk_errors() -> Iterator[None]:
         ) from error
 
 
-def _publish(folder: Path, namespace: str, *, overwrite: bool) -> None:
-    """Rename the dataset into its place, unless another process was first."""
-    place = _place(namespace)
+def _publish(folder: Path, namespace: str, *, overwrite: bool) -> bool:
+    """Rename the dataset into its place; False if another process was first."""
+    place, replaced = _place(namespace), folder.with_name("replaced")
     if namespace not in list_local_namespaces():
-        create_namespace(namespace)
-    if place.exists() and overwrite:
-        place.rename(folder.with_name("replaced"))
-    if not place.exists():
+        with suppress(ValueError):  # another process has made it meanwhile
+            create_namespace(namespace)
+    try:
+        if place.exists() and overwrite:
+            place.rename(replaced)
+        if place.exists():
+            return False
         folder.rename(place)
+    except BaseException:
+        if replaced.exists() and not place.exists():
+            replaced.rename(place)
+        raise
+    return True
 
 
 def _report(identifier: str, episodes: Sequence[Episode], say: Say) -> None:

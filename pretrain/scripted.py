@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from itertools import islice
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import members
 from pretrain.behaviour import Episode
 from pretrain.mixture import Cell, Mixture, Source, steps_bar
@@ -59,7 +61,7 @@ def play(tasks: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
         processes: How many play; 0 for one on each core. It does not change the data.
 
     Raises:
-        UserError: Meta-World cannot be used here.
+        UserError: Meta-World cannot be used here, or a process that played died.
     """
     import gymnasium as gym
 
@@ -69,7 +71,7 @@ def play(tasks: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
     count = -(-steps // EPISODE_STEPS)
     ways = [("random", 0.0), *(("scripted", noise) for noise in NOISE_LEVELS)]
     jobs = [Job(task, *ways[i % len(ways)], seed, i) for task in tasks for i in range(count)]
-    with _players(processes or len(os.sched_getaffinity(0)), jobs) as played:
+    with _players(processes or _cores(), jobs) as played:
         for task in tasks:
             cells = {way: Cell(*way) for way in ways}
             episodes, notes = [], []
@@ -138,8 +140,18 @@ def _players(processes: int, jobs: Sequence[Job]) -> Iterator[Iterator[Played]]:
     pool = ProcessPoolExecutor(processes, context, initializer=_ignore_interrupts)
     try:
         yield pool.map(play_episode, jobs)  # one at a time, so that an interruption waits for no more
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"one of {processes} processes that played died, perhaps for want of memory; the same command with fewer "
+            "--processes collects what is missing"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ignore_interrupts() -> None:

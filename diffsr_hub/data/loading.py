@@ -15,6 +15,9 @@ from diffsr_hub.data.source import Source, open_source
 from diffsr_hub.data.spaces import difference
 from diffsr_hub.errors import UserError
 
+PICTURES = {"render_mode", "camera_name", "camera_id", "width", "height"}
+"""arguments of environments that say what is shown and nothing else"""
+
 
 def load(ids: Sequence[str], *, cache_dir: Path | None = None) -> Episodes:
     """Open datasets as memory-mapped float32 arrays, reading them into the cache where they are not there yet.
@@ -46,11 +49,15 @@ def load(ids: Sequence[str], *, cache_dir: Path | None = None) -> Episodes:
 
 
 def _task(provenance: dict[str, Any]) -> str:
-    """What tells the tasks of datasets apart: the environment with its arguments; the namespace where none is named."""
+    """What tells the tasks of datasets apart: the environment with its arguments; the namespace where none is named.
+
+    How it was looked at while data was recorded makes no other task.
+    """
     spec = provenance["env_spec"] or {}
     if "id" not in spec:
         return str(provenance["namespace"])
-    return json.dumps([spec["id"], spec.get("kwargs")], sort_keys=True)
+    arguments = {name: value for name, value in (spec.get("kwargs") or {}).items() if name not in PICTURES}
+    return json.dumps([spec["id"], arguments], sort_keys=True)
 
 
 def _part(folder: Path) -> Part:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, unknown
 from diffsr_hub.meta_world.tasks import TASKS, unknown_task
 
 EPISODE_STEPS = 500
 """after which an episode is truncated; nothing ever terminates one"""
+GOALS = ("random", "official")
 OFFICIAL_GOALS = 50
 """of every task, in the benchmark of the package (MT1) at seed 0"""
 CAMERA = "corner2"
@@ -40,7 +41,7 @@ class MetaWorldEnv(gym.Env[NDArray[np.float64], NDArray[np.float32]]):
         arguments: Of the package's environment: `render_mode`, `camera_name`, `width`, `height`.
 
     Raises:
-        UserError: There is no such task, or Meta-World cannot be used here.
+        UserError: There is no such task or there are no such goals, or Meta-World cannot be used here.
     """
 
     metadata = {"render_modes": ["human", "rgb_array", "depth_array"], "render_fps": 80}  # noqa: RUF012 (Gymnasium's way)
@@ -55,6 +56,8 @@ class MetaWorldEnv(gym.Env[NDArray[np.float64], NDArray[np.float32]]):
     ) -> None:
         if task not in TASKS:
             raise unknown_task(task)
+        if goals not in GOALS:
+            raise unknown("goals", goals, GOALS)
         check_installation()
         self.task, self.goals, self.hide_goal = task, goals, hide_goal
         self.robot: Any = _robot_class(_name(task))(**{"camera_name": CAMERA} | arguments)

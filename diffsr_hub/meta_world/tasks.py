@@ -86,6 +86,8 @@ def is_known(word: str) -> bool:
 
 def unknown_task(word: str) -> UserError:
     """The error for a word that is no task, with what it may have meant."""
+    if word in GROUPS:
+        return UserError(f"{word} is a group; name one of its tasks: {', '.join(GROUPS[word])}")
     return unknown("Meta-World task or group", word, (*TASKS, *GROUPS))
 
 

@@ -48,6 +48,9 @@ def test_larger_sets_of_tasks_have_the_smaller_ones_in_them() -> None:
 def test_sizes_that_cannot_be() -> None:
     with pytest.raises(UserError, match="there are 45 tasks in metaworld/ml45-train, not 46"):
         sizes([46], [5], 230, [])
+    for counts, episodes, total in (([], [5], 30), ([0], [5], 30), ([5], [-5], 30), ([5], [5], 0)):
+        with pytest.raises(UserError, match="are at least 1"):
+            sizes(counts, episodes, total, [])
     for counts, episodes, total in (([4], [5], 30), ([5], [7], 25)):
         with pytest.raises(UserError, match="multiple of 5 episodes"):
             sizes(counts, episodes, total, [])

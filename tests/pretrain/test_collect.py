@@ -1,3 +1,4 @@
+import itertools
 import json
 import signal
 import subprocess
@@ -149,6 +150,46 @@ def test_the_first_of_two_processes_wins(root: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "_check_space", meanwhile)
     assert collect(HOPPER, steps=10, say=silent) == [ID]
     assert [path.name for path in (root / ID).iterdir()] == ["theirs"]
+
+
+def test_the_second_of_two_processes_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, said = module._write, []
+
+    def meanwhile(*arguments: Any) -> None:
+        (root / ID).mkdir(parents=True)
+        real(*arguments)
+
+    monkeypatch.setattr(module, "_write", meanwhile)
+    collect(HOPPER, steps=10, say=said.append)
+    assert said == [f"{ID}: another process was first; its dataset stays"]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_interruption_between_old_and_new_leaves_the_old(
+    number: int, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect(HOPPER, steps=10, say=silent)
+    before, real, calls = arrays(root), Path.rename, itertools.count(1)
+
+    def rename(path: Path, target: Path) -> Path:
+        if root / ID in (path, target) and next(calls) == number:
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        collect(HOPPER, steps=10, seed=1, overwrite=True, say=silent)
+    after = arrays(root)
+    assert before.keys() == after.keys() and all(np.array_equal(before[key], after[key]) for key in before)
+
+
+def test_half_a_dataset_is_named_with_what_replaces_it_and_stays(root: Path) -> None:
+    tasks = GROUPS["metaworld/ml10-test"]
+    for task in tasks:
+        (root / task / "bundled-v0" / "data").mkdir(parents=True)
+    with pytest.raises(UserError, match=rf"no whole dataset; to replace it: diffsr collect {tasks[0]} --overwrite"):
+        collect("metaworld/ml10-test", say=silent)
+    assert (root / tasks[0] / "bundled-v0" / "data").is_dir()
 
 
 @pytest.mark.parametrize(

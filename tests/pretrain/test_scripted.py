@@ -1,3 +1,4 @@
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 from diffsr_hub.data import load
+from diffsr_hub.errors import UserError
 from pretrain.collect import collect
-from pretrain.scripted import NOISE_LEVELS, Job, Played, detours, play, play_episode
+from pretrain.scripted import NOISE_LEVELS, Job, Played, _players, detours, play, play_episode
 
 REACH = "metaworld/reach-v3"
 ID = f"{REACH}/bundled-v0"
@@ -93,3 +95,9 @@ def test_detours_are_straight_and_take_a_share_of_the_episode() -> None:
         assert (np.isnan(actions).all(axis=1) | lost).all() and (np.abs(actions[lost]) <= 1).all()
         shares.append(lost.mean())
     assert 0.18 < np.mean(shares) < 0.26  # 5 of 25 steps in 500, some over each other
+
+
+def test_a_process_that_dies_is_one_line() -> None:
+    jobs = [Job(REACH, "nobody", 0.0, 0, i) for i in range(2)]
+    with pytest.raises(UserError, match=r"one of 2 processes that played died.* fewer --processes"), _players(2, jobs):
+        raise BrokenProcessPool

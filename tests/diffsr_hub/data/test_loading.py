@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from diffsr_hub.data import load
+from diffsr_hub.data.loading import _task
 from diffsr_hub.errors import UserError
 
 
@@ -176,3 +177,10 @@ def test_tasks_whose_observations_have_other_bounds_mix(make: Any) -> None:
     assert [len(found) for found in episodes.by_task(torch.arange(episodes.num_transitions))] == [5, 5]
     together = load([make("test/near/medium-v0", [4]), ids[0]])
     assert len(together.by_task(torch.arange(together.num_transitions))) == 1
+
+
+def test_how_a_recording_was_looked_at_makes_no_other_task() -> None:
+    plain = {"env_spec": {"id": "a/b-v0", "kwargs": {"task": "c"}}, "namespace": "x"}
+    filmed = {"env_spec": {"id": "a/b-v0", "kwargs": {"task": "c", "render_mode": "rgb_array"}}, "namespace": "x"}
+    other = {"env_spec": {"id": "a/b-v0", "kwargs": {"task": "d"}}, "namespace": "x"}
+    assert _task(plain) == _task(filmed) != _task(other)

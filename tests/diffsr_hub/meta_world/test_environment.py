@@ -110,6 +110,10 @@ def test_the_cameras_in_the_corners_are_turned(camera: str, turned: bool, monkey
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(UserError, match=r"did you mean metaworld/door-open-v3\?"):
         MetaWorldEnv("metaworld/door-open-v2")
+    with pytest.raises(UserError, match=r"unknown goals 'oficial', valid: .*; did you mean official\?"):
+        MetaWorldEnv("metaworld/door-open-v3", goals="oficial")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"metaworld/mt10 is a group; name one of its tasks: metaworld/button"):
+        MetaWorldEnv("metaworld/mt10")
 
 
 @pytest.mark.parametrize(
