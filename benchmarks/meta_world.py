@@ -37,7 +37,7 @@ from finetune.sweep_plan import PlannedRun, Settings, plan, read_arms
 from pretrain.collect import collect
 
 KEPT = study.ROOT / "docs" / "results" / "metaworld"
-TASKS = "door-close,drawer-open,button-press,drawer-close"
+TASKS = "door-close,button-press,window-close,door-open"
 SUCCESS = 0.5
 """the success rate of which it is counted how many steps it took"""
 EVALUATE_EVERY = 3_000

@@ -63,12 +63,12 @@ HELD_OUT = 5
 """episodes of a task at least that its encoders do not learn from, for the curves of their validation"""
 Row = dict[str, Any]
 COLUMNS: dict[str, Callable[[Row], float]] = {
-    "change of state: ψ": lambda row: row["probes"]["change"]["psi"],
-    "random ψ": lambda row: row["probes"]["change"]["random_psi"],
-    "(s, a)": lambda row: row["probes"]["change"]["raw"],
+    "change: ψ": lambda row: row["probes"]["change"]["psi"],
+    "change: random ψ": lambda row: row["probes"]["change"]["random_psi"],
+    "change: (s, a)": lambda row: row["probes"]["change"]["raw"],
     "reward: ψ": lambda row: row["probes"]["reward"]["psi"],
-    "random ψ ": lambda row: row["probes"]["reward"]["random_psi"],
-    "(s, a) ": lambda row: row["probes"]["reward"]["raw"],
+    "reward: random ψ": lambda row: row["probes"]["reward"]["random_psi"],
+    "reward: (s, a)": lambda row: row["probes"]["reward"]["raw"],
     # The loss is in units of each encoder's own statistics; so is what it is divided by.
     "score loss ÷ without (s, a)": lambda row: row["loss"]["encoder"] / row["loss"]["without_state_action"],
 }

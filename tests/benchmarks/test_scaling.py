@@ -59,7 +59,7 @@ def test_sizes_that_cannot_be() -> None:
 def test_seeds_are_estimated_of_means_over_probe_tasks() -> None:
     own, five, *_ = summary([each for each in ROWS if each["probe"] == "a"])
     assert own.own and own.seen == "1 of 1" and not five.own and five.seen == "0 of 1"
-    assert five.values["change of state: ψ"].centre == pytest.approx(0.61)
+    assert five.values["change: ψ"].centre == pytest.approx(0.61)
     assert five.values["score loss ÷ without (s, a)"].centre == pytest.approx(0.25)
 
 
