@@ -50,6 +50,8 @@ ABOUT = {
     "measure": "success rate",
     "threshold": SUCCESS,
 }
+OWN, OTHERS = "own", ("ml45", "frozen", "ml10", "random")
+"""what an encoder of the task's own data earns is compared with what encoders of others do"""
 RELEASED = {
     "metaworld-ml10": {"ml10": "this encoder as it is"},
     "metaworld-ml45": {
@@ -148,6 +150,7 @@ def main(
             study.keep(runs, kept)
     comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
     study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
+    study.draw_matrix(comparison, OTHERS, kept, reference=OWN)
     for card, special in RELEASED.items() if kept.resolve() == KEPT else ():
         found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
         study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)

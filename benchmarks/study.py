@@ -98,20 +98,23 @@ def keep(runs: Path, kept: Path) -> None:
         shutil.copy(record, place / RECORD)
 
 
-def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path) -> None:
-    """Write the transfer matrix of the tasks in `kept` that have runs from scratch, if they have others too.
+def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path, reference: str = REFERENCE) -> None:
+    """Write the transfer matrix of the tasks in `kept` that have runs of the reference, if they have others too.
 
     Args:
         comparison: Of all of them.
         order: Of the rows; an arm that is not in it has none.
-        kept: Folder.
+        kept: Folder; the gains over another reference than scratch go into one of its name there.
+        reference: Arm to which the others are compared.
     """
-    tasks = [task for task in comparison.tasks if task.reference is not None]
-    found = {arm.name for task in tasks for arm in task.arms} - {REFERENCE}
+    arms = {kept / slug(task.env): {arm.name for arm in task.arms} for task in comparison.tasks}
+    folders = [folder for folder, names in arms.items() if reference in names]
+    found = {name for folder in folders for name in arms[folder]} - {reference}
     if rows := [arm for arm in order if arm in found]:
-        folders, place = [kept / slug(task.env) for task in tasks], os.path.relpath(kept, ROOT)
-        command = f"diffsr matrix {place}/{{{','.join(folder.name for folder in folders)}}} --arms {','.join(rows)}"
-        write_matrix(folders, kept, command=f"{command} --out {place}", arms=rows)
+        out, special = (kept, "") if reference == REFERENCE else (kept / reference, f" --reference {reference}")
+        raw = f"{os.path.relpath(kept, ROOT)}/{{{','.join(folder.name for folder in folders)}}}"
+        command = f"diffsr matrix {raw}{special} --arms {','.join(rows)} --out {os.path.relpath(out, ROOT)}"
+        write_matrix(folders, out, command=command, arms=rows, reference=reference)
 
 
 def write_saved(card: Path, about: dict[str, Any], tasks: Iterable[TaskComparison]) -> None:

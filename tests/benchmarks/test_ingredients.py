@@ -90,4 +90,4 @@ def test_every_arm_is_known() -> None:
 
 
 def test_the_documented_table_is_that_of_the_raw_results() -> None:
-    assert table(read_runs([KEPT])) in (ROOT / "docs" / "finetuning.md").read_text()
+    assert table(read_runs([KEPT])) in (ROOT / "docs" / "ingredients.md").read_text()

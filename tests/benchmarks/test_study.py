@@ -97,3 +97,7 @@ def test_the_matrix_comes_with_the_first_arm_beside_scratch_and_has_the_tasks_wi
     matrix = json.loads((tmp_path / "matrix.json").read_text())
     assert matrix["arms"] == ["frozen"] and len(matrix["columns"]) == 1
     assert matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
+    study.draw_matrix(compare(read_runs([tmp_path])), ["frozen", "scratch"], tmp_path, reference="sac")
+    matrix = json.loads((tmp_path / "sac/matrix.json").read_text())
+    assert matrix["arms"] == ["frozen", "scratch"] and "--reference sac" in matrix["command"]
+    assert [cell["gain"]["centre"] for cell in matrix["columns"][0]["cells"]] == pytest.approx([-12.5, -25.0])
