@@ -32,7 +32,9 @@ from diffsr_hub.errors import exit_codes, unknown
 from diffsr_hub.meta_world.tasks import NAMESPACE, members
 from diffsr_hub.pretrained import write_text
 from finetune.compare_verb import write_comparison
+from finetune.comparison import compare
 from finetune.config import SCRATCH
+from finetune.recorded_runs import read_runs
 from finetune.sweep_plan import PlannedRun, Settings, plan, read_arms
 from pretrain.collect import collect
 
@@ -45,13 +47,19 @@ EVALUATE_EVERY = 3_000
 ARMS = study.ROOT / "benchmarks" / "metaworld.yaml"
 GROUPS = study.ROOT / "benchmarks" / "metaworld_groups.yaml"
 ABOUT = {
-    "command": "python benchmarks/meta_world.py --arms benchmarks/metaworld_groups.yaml",
-    "source": "docs/metaworld.md",
+    "command": "python benchmarks/meta_world.py --tasks door-close,window-close "
+    "--arms benchmarks/metaworld_groups.yaml",
+    "source": "docs/metaworld_study.md",
     "measure": "success rate",
     "threshold": SUCCESS,
 }
-OWN, OTHERS = "own", ("ml45", "frozen", "ml10", "random")
-"""what an encoder of the task's own data earns is compared with what encoders of others do"""
+OWN = "own"
+PARTS = {
+    "frozen": ("scratch", "random", "frozen", "finetuned"),
+    "demonstrations": ("demonstrations", "pretrained-demonstrations", "pretrained-successes"),
+    OWN: (OWN, "ml45", "frozen", "ml10", "random"),
+}
+"""comparisons by the arm whose tasks they have: the arms they show, the first of which the others are held against"""
 RELEASED = {
     "metaworld-ml10": {"ml10": "this encoder as it is"},
     "metaworld-ml45": {
@@ -148,9 +156,26 @@ def main(
             study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **every)
         finally:
             study.keep(runs, kept)
-    comparison = write_comparison([kept], kept, measure="success_rate", threshold=SUCCESS)
+    write_up(kept, total_steps)
+
+
+def runs_of(part: str, kept: Path) -> tuple[list[Path], list[str]]:
+    """The folders of the tasks of a part of the study, and its arms of which there are runs."""
+    folders = [folder for folder in sorted(kept.iterdir()) if (folder / part).is_dir()]
+    return folders, [arm for arm in PARTS[part] if any((folder / arm).is_dir() for folder in folders)]
+
+
+def write_up(kept: Path, total_steps: int) -> None:
+    """Compare what is kept: tables and pictures of every part, the matrices, and what the cards' encoders saved."""
+    for part in PARTS:
+        folders, arms = runs_of(part, kept)
+        if folders:
+            write_comparison(
+                folders, kept / part, arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS
+            )
+    comparison = compare(read_runs([kept]), measure="success_rate", threshold=SUCCESS)
     study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
-    study.draw_matrix(comparison, OTHERS, kept, reference=OWN)
+    study.draw_matrix(comparison, PARTS[OWN], kept, reference=OWN)
     for card, special in RELEASED.items() if kept.resolve() == KEPT else ():
         found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
         study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)

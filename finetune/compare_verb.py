@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffsr_hub.command import VerbParser, verb_parser
+from diffsr_hub.command import VerbParser, verb_parser, words
 from diffsr_hub.errors import exit_codes
 from diffsr_hub.pretrained import write_json, write_text
 
@@ -20,6 +20,7 @@ curve, steps to a threshold. Writes comparison.md, comparison.json and compariso
 def main(argv: Sequence[str] | None = None) -> None:
     """Run from the command line."""
     parser = parser_of_runs("compare", DESCRIPTION, out="comparison")
+    parser.add_argument("--arms", metavar="A,B", help="only these, in this order; default: all")
     parser.add_argument("--reference", metavar="ARM", help="whose final value is the threshold; default: scratch")
     parser.add_argument("--threshold", type=float, metavar="X", help="one for all tasks, instead of that")
     parser.add_argument(
@@ -27,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     write_comparison(
-        options.runs, options.out, reference=options.reference, threshold=options.threshold, measure=options.measure
+        options.runs,
+        options.out,
+        arms=None if options.arms is None else words("arms", options.arms),
+        reference=options.reference,
+        threshold=options.threshold,
+        measure=options.measure,
     )
 
 
@@ -35,11 +41,14 @@ def write_comparison(
     paths: Sequence[Path],
     out: Path,
     *,
+    arms: Sequence[str] | None = None,
     reference: str | None = None,
     threshold: float | None = None,
     measure: str = "mean_return",
 ) -> "Comparison":
     """Compare the runs in `paths`, write the three files into `out` and print the table; returns the comparison.
+
+    The other arguments are those of `compare`.
 
     Raises:
         UserError: as `read_runs` and `compare`.
@@ -49,7 +58,7 @@ def write_comparison(
     from finetune.comparison_table import table
     from finetune.recorded_runs import read_runs
 
-    comparison = compare(read_runs(paths), reference=reference, threshold=threshold, measure=measure)
+    comparison = compare(read_runs(paths), arms=arms, reference=reference, threshold=threshold, measure=measure)
     write_out(out, "comparison", table(comparison), comparison.summary(), partial(draw, comparison))
     return comparison
 

@@ -76,21 +76,30 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], *, reference: str | None = None, threshold: float | None = None, measure: str = "mean_return"
+    runs: Sequence[Run],
+    *,
+    arms: Sequence[str] | None = None,
+    reference: str | None = None,
+    threshold: float | None = None,
+    measure: str = "mean_return",
 ) -> Comparison:
     """Group runs by task and arm, and summarise each group over its seeds.
 
     Args:
         runs: Of any tasks and arms; each seed of an arm once.
+        arms: Only these, in this order; None for all.
         reference: Arm whose final value is the threshold of its task, and to whose steps ratios are; None for
             `scratch` where there is one.
         threshold: One for all tasks, in the unit of the measure, instead of the reference's final value.
         measure: Which number of an evaluation is compared, mean_return or success_rate.
 
     Raises:
-        UserError: The threshold is NaN or infinite, the reference is no arm of any task, a run does not know the
-            measure, or the seeds of an arm were never evaluated at the same step.
+        UserError: The threshold is NaN or infinite, an arm or the reference is no arm of any task, a run does not know
+            the measure, or the seeds of an arm were never evaluated at the same step.
     """
+    if arms is not None:
+        require_arms(runs, arms)
+        runs = [run for arm in arms for run in runs if run.arm == arm]
     require_measure(runs, measure)
     if threshold is not None and not isfinite(threshold):
         raise UserError(f"threshold must be a finite number, got {threshold}")
@@ -99,6 +108,18 @@ def compare(
     envs = dict.fromkeys(run.env for run in runs)
     tasks = [_task([run for run in runs if run.env == env], reference or REFERENCE, threshold, measure) for env in envs]
     return Comparison(measure, tuple(tasks))
+
+
+def require_arms(runs: Iterable[Run], arms: Iterable[str]) -> None:
+    """Refuse arms of which there is no run.
+
+    Raises:
+        UserError: One of them has none.
+    """
+    known = {run.arm for run in runs}
+    for arm in arms:
+        if arm not in known:
+            raise unknown("arm", arm, known)
 
 
 def require_measure(runs: Iterable[Run], measure: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from diffsr_hub.errors import UserError, unknown
-from finetune.comparison import REFERENCE, at_steps, common_steps, json_values, require_measure
+from finetune.comparison import REFERENCE, at_steps, common_steps, json_values, require_arms, require_measure
 from finetune.recorded_runs import Run
 from finetune.statistics import Estimate, area, difference, estimate
 
@@ -116,9 +116,7 @@ def matrix(
     if reference not in known:
         raise _no_reference(reference, known)
     rows = [arm for arm in known if arm != reference] if arms is None else list(arms)
-    for arm in rows:
-        if arm not in known:
-            raise unknown("arm", arm, known)
+    require_arms(runs, rows)
     if not rows:
         raise UserError(f"all of these runs are of {reference}: there is nothing to hold against it")
     columns = []

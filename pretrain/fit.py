@@ -32,7 +32,7 @@ from pretrain.collect import collect
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.module import LOG_EVERY, DiffSRModule
-from pretrain.provenance import facts
+from pretrain.provenance import device_name, facts
 from pretrain.run_folder import RunFolder
 
 DESCRIPTION = """Learn a Diffusion Spectral Representation from a Minari dataset (Algorithm 1 of arXiv 2406.16121).
@@ -120,8 +120,10 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked
     )
 
 
-def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data: TransitionDataModule) -> float:
-    """Run Lightning's loop, from the last checkpoint where there is one; returns the seconds spent in all.
+def train(
+    config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data: TransitionDataModule
+) -> tuple[float, str]:
+    """Run Lightning's loop, from the last checkpoint where there is one; returns the seconds in all and the device.
 
     Raises:
         UserError: The devices, the run folder or the checkpoint cannot be used, or the loss diverged.
@@ -145,7 +147,7 @@ def train(config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data:
         say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
         say(f"to go on: diffsr pretrain --resume {shlex.quote(str(folder.path))}")
         raise KeyboardInterrupt
-    return timer.time_elapsed("train")
+    return timer.time_elapsed("train"), device_name(trainer.strategy.root_device)
 
 
 def run(config: PretrainConfig) -> Path:
@@ -163,8 +165,8 @@ def run(config: PretrainConfig) -> Path:
     L.seed_everything(config.seed, verbose=False)
     module = build_module(config, build_model(config, episodes, train_ids))
     data = build_data(config, episodes, train_ids, validation_ids)
-    seconds = train(config, folder, module, data)
-    leave_encoder(module.model, folder, facts(config, episodes, resolution, seconds), data, (train_ids, validation_ids))
+    made_of = facts(config, episodes, resolution, *train(config, folder, module, data))
+    leave_encoder(module.model, folder, made_of, data, (train_ids, validation_ids))
     return folder.encoder
 
 

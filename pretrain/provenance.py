@@ -4,6 +4,8 @@ import os
 import platform
 from typing import Any
 
+import torch
+
 from diffsr_hub.command import command_line
 from diffsr_hub.data import Episodes, Resolution, software
 from pretrain.config import PretrainConfig
@@ -14,7 +16,14 @@ def command(config: PretrainConfig) -> str:
     return command_line("pretrain", config, always=("dataset",), never=("run_dir", "resume", "progress"))
 
 
-def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float) -> dict[str, Any]:
+def device_name(device: torch.device) -> str:
+    """What a reader compares times by: the model of a GPU, or the kind of device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def facts(
+    config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float, device: str
+) -> dict[str, Any]:
     """What the encoder was made of and on, for `dataset.json` and the card."""
     return {
         "datasets": episodes.provenance,
@@ -31,7 +40,7 @@ def facts(config: PretrainConfig, episodes: Episodes, resolution: Resolution, se
             "transitions": episodes.num_transitions,
             "episodes": episodes.num_episodes,
             "seconds": round(seconds, 1),
-            "device": f"{config.devices * config.num_nodes} x {config.accelerator}, {platform.machine()}, "
+            "device": f"{config.devices * config.num_nodes} x {device}, {platform.machine()}, "
             f"{os.cpu_count()} cores, {config.threads} thread(s) per process",
         },
     }

@@ -2,7 +2,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.meta_world import ALWAYS, KEPT, RELEASED, SUCCESS, Encoder, chosen, encoders, full_name, tasks_with_data
+from benchmarks.meta_world import (
+    ALWAYS,
+    KEPT,
+    PARTS,
+    RELEASED,
+    SUCCESS,
+    Encoder,
+    chosen,
+    encoders,
+    full_name,
+    runs_of,
+    tasks_with_data,
+)
 from benchmarks.study import ROOT
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import TASKS
@@ -43,6 +55,14 @@ def test_the_cards_show_arms_that_there_are() -> None:
     }
 
 
+def test_a_part_has_the_tasks_of_its_arm_and_the_arms_that_were_run(tmp_path: Path) -> None:
+    for run in ("A/scratch", "A/frozen", "B/scratch", "B/demonstrations"):
+        (tmp_path / run).mkdir(parents=True)
+    assert runs_of("frozen", tmp_path) == ([tmp_path / "A"], ["scratch", "frozen"])
+    assert runs_of("demonstrations", tmp_path) == ([tmp_path / "B"], ["demonstrations"])
+    assert runs_of("own", tmp_path) == ([], [])
+
+
 def test_names() -> None:
     assert {full_name(word) for word in ("hammer", " hammer-v3", "metaworld/hammer", HAMMER)} == {HAMMER}
     with pytest.raises(UserError, match=r"did you mean metaworld/hammer-v3\?"):
@@ -51,6 +71,10 @@ def test_names() -> None:
         chosen(read_arms(ARMS), "scratch,frosen")
 
 
-def test_the_documented_table_is_that_of_the_raw_results() -> None:
-    study = compare(read_runs([KEPT]), measure="success_rate", threshold=SUCCESS)
-    assert comparison_table.table(study) in (ROOT / "docs" / "metaworld_study.md").read_text()
+@pytest.mark.parametrize("part", PARTS)
+def test_the_documented_tables_are_those_of_the_raw_results(part: str) -> None:
+    folders, arms = runs_of(part, KEPT)
+    study = compare(read_runs(folders), arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS)
+    tables, _, legend = comparison_table.table(study).strip().rpartition("\n\n")
+    text = (ROOT / "docs" / "metaworld_study.md").read_text()
+    assert tables in text and legend in text

@@ -15,6 +15,8 @@ def test_it_leaves_table_json_and_picture(tmp_path: Path, capsys: pytest.Capture
     assert sorted(file.name for file in out.iterdir()) == ["comparison.json", "comparison.md", "comparison.png"]
     assert (out / "comparison.md").read_text() in capsys.readouterr().out
     assert json.loads((out / "comparison.json").read_text())["tasks"][0]["threshold"] == 10
+    main([str(tmp_path / "runs"), "--arms", "frozen", "--out", str(out)])
+    assert [arm["name"] for arm in json.loads((out / "comparison.json").read_text())["tasks"][0]["arms"]] == ["frozen"]
 
 
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-inf"])

@@ -69,6 +69,17 @@ def test_a_threshold_and_a_reference_can_be_given(folder: Path) -> None:
     assert arms(comparison)["random"].ratio == Ratio(2.0, ">")
 
 
+def test_only_the_named_arms_are_compared_in_their_order(folder: Path) -> None:
+    record_run(folder / "other", [0, 1, 2], env="Walker2d-v5", arm="sac")
+    comparison = compare(read_runs([folder]), arms=["random", "scratch"], reference="random")
+    (task,) = comparison.tasks
+    assert (task.env, [arm.name for arm in task.arms]) == ("Hopper-v5", ["random", "scratch"])
+    with pytest.raises(UserError, match=r"unknown arm 'frosen', valid: .*did you mean frozen\?"):
+        compare(read_runs([folder]), arms=["scratch", "frosen"])
+    with pytest.raises(UserError, match="unknown arm for a reference 'frozen', valid: random"):
+        compare(read_runs([folder]), arms=["random"], reference="frozen")
+
+
 def test_without_a_reference_there_is_no_threshold(folder: Path) -> None:
     comparison = compare([run for run in read_runs([folder]) if run.arm != "scratch"])
     assert (comparison.tasks[0].threshold, comparison.tasks[0].reference) == (None, None)

@@ -35,6 +35,7 @@ def test_the_encoder_remembers_what_it_was_made_of(finished):
         assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", made_of["software"]["git_commit"])
     assert (made_of["action_low"], made_of["action_high"]) == ([-1, -1], [1, 1])
     assert made_of["training"]["transitions"] == 1000 and made_of["training"]["seconds"] > 0
+    assert made_of["training"]["device"].startswith("1 x cpu, ")
 
 
 @pytest.mark.parametrize(
