@@ -75,14 +75,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         UserError: No episodes are asked for, or more than differ, or the environment raised, gave NaN or infinity, or
             ended no episode.
     """
-    if episodes < 1:
-        raise UserError(f"episodes must be at least 1, got {episodes}")
-    most = different_episodes(env_id)
-    if most is not None and episodes > most:
-        raise UserError(
-            f"{env_id} has {most} official goals, one episode each, always the same: "
-            f"episodes must be at most {most}, got {episodes}"
-        )
+    check_episodes(env_id, episodes)
     envs = [make_for_evaluation(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
     try:
         parts = [
@@ -94,6 +87,22 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
             env.close()
     returns, lengths, said = (sum(column, ()) for column in zip(*parts, strict=True))
     return Evaluation(returns, lengths, () if set(said) == {None} else tuple(map(bool, said)))
+
+
+def check_episodes(env_id: str, episodes: int) -> None:
+    """Refuse to evaluate no episodes, or the same one twice.
+
+    Raises:
+        UserError: No episodes are asked for, or more than differ.
+    """
+    if episodes < 1:
+        raise UserError(f"episodes must be at least 1, got {episodes}")
+    most = different_episodes(env_id)
+    if most is not None and episodes > most:
+        raise UserError(
+            f"{env_id} has {most} official goals, one episode each, always the same: "
+            f"episodes must be at most {most}, got {episodes}"
+        )
 
 
 def _side_by_side(

@@ -15,7 +15,7 @@ from finetune import checkpoint, replay_files
 from finetune.agent import Agent
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.environments import make
-from finetune.evaluation import evaluate
+from finetune.evaluation import check_episodes, evaluate
 from finetune.fresh_agent import fresh_agent
 from finetune.interaction import Interaction
 from finetune.interrupt import Stopped, StopRequest
@@ -49,6 +49,7 @@ class Training:
 
     def __init__(self, config: FinetuneConfig, folder: RunFolder, say: Say = print) -> None:
         self.config, self.folder, self.say = config, folder, say
+        check_episodes(config.env, config.eval_episodes)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.interaction = Interaction(
             lambda: make(config.env),

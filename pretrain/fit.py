@@ -158,7 +158,7 @@ def run(config: PretrainConfig) -> Path:
     episodes = load(resolution.ids)
     train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
     if not len(validation_ids):
-        raise UserError(f"{', '.join(resolution.ids)} has one episode; at least two are needed, one to be held out")
+        raise UserError(f"{', '.join(resolution.ids)}: one episode each; two of one are needed, one to be held out")
     if len(episodes.indices(validation_ids)) < 2:
         raise UserError(f"one step is held out of {', '.join(resolution.ids)}; raise --validation_fraction")
     folder = RunFolder.of(config)

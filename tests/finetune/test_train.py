@@ -175,6 +175,10 @@ def toy(**changes: Any) -> list[str]:
         ({"env": "test/Unmakeable-v0"}, "licence"),
         ({"offline_dataset": "mujoco/hopper"}, "diffsr collect mujoco/hopper"),
         ({"offline_dataset": "hopper/random"}, "observations of 11 and actions of 3 numbers"),
+        (
+            {"env": "metaworld/reach-v3", "encoder": "none", "eval_episodes": 51},
+            "metaworld/reach-v3 has 50 official goals, one episode each, always the same: episodes must be at most 50",
+        ),
         ({"total_steps": 0}, "total_steps must be at least 1"),
         ({"num_envs": -1}, "num_envs must be at least 1"),
         ({"batch_size": "many"}, "batch_size"),
