@@ -10,7 +10,7 @@ from typing import Any, Literal
 from diffsr_hub.errors import UserError, unknown
 from finetune.comparison import REFERENCE, at_steps, common_steps, json_values, require_arms, require_measure
 from finetune.recorded_runs import Run
-from finetune.statistics import Estimate, area, difference, estimate
+from finetune.statistics import Estimate, area, difference, estimate, mean_difference
 
 Value = Literal["over_run", "final"]
 NAMES = {
@@ -39,6 +39,20 @@ class Cell:
     """the last evaluation that all seeds of both have: nothing after it counts"""
     encoders: tuple[str, ...]
     """folders or repositories, as far as the runs noted them"""
+    values: tuple[float, ...] = ()
+    """one a seed, in the unit of the gain; empty where there is none"""
+    reference_values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mean:
+    """What one arm gains in the mean of several tasks."""
+
+    gain: Estimate
+    """mean of the gains, its interval stratified by task"""
+    measure: str
+    tasks: tuple[str, ...]
+    """those in which arm and reference have two seeds or more, and the gain a unit"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Matrix:
     reference: str
     arms: tuple[str, ...]
     columns: tuple[Column, ...]
+    means: tuple[Mean | None, ...]
+    """one for each arm; None where there are no two tasks to average, or their gains are of different measures"""
 
     @property
     def definition(self) -> str:
@@ -84,6 +100,10 @@ class Matrix:
             f"unit is one number for each task: {'; '.join(units[measure] for measure in measures)}. In brackets the "
             "95 % bootstrap interval of the difference, for which the seeds of both are drawn again, each for itself; "
             "it needs two seeds of each."
+        ) + (
+            " The mean is that of the tasks which have such intervals; its own is stratified."
+            if any(self.means)
+            else ""
         )
 
     def summary(self) -> dict[str, Any]:
@@ -124,7 +144,8 @@ def matrix(
         groups = {arm: [run for run in runs if (run.env, run.arm) == (env, arm)] for arm in (reference, *rows)}
         if any(groups[arm] for arm in rows):
             columns.append(_column(env, groups, rows, reference, value, measure))
-    return Matrix(value, reference, tuple(rows), tuple(columns))
+    means = tuple(_mean(columns, row) for row in range(len(rows)))
+    return Matrix(value, reference, tuple(rows), tuple(columns), means)
 
 
 def _column(
@@ -154,6 +175,8 @@ def _cell(
     runs: Sequence[Run], base: Sequence[Run], measure: str, value: Value, unit: float | None, reference: str
 ) -> Cell:
     gain, found, steps, missing = None, None, None, None
+    values: list[float] = []
+    base_values: list[float] = []
     if not runs:
         missing = "not run"
     elif not base:
@@ -161,7 +184,8 @@ def _cell(
     else:
         common = common_steps([*runs, *base])
         steps = common[-1]
-        found = difference(_values(runs, measure, common, value), _values(base, measure, common, value))
+        values, base_values = (_values(some, measure, common, value) for some in (runs, base))
+        found = difference(values, base_values)
         gain = None if unit is None else _in_units(found, unit)
         missing = f"{reference} did not learn" if gain is None else None
     return Cell(
@@ -172,7 +196,18 @@ def _cell(
         reference_seeds=tuple(sorted(run.seed for run in base)),
         steps=steps,
         encoders=tuple(sorted({run.encoder for run in runs if run.encoder is not None})),
+        values=_divided(values, unit),
+        reference_values=_divided(base_values, unit),
     )
+
+
+def _mean(columns: Sequence[Column], row: int) -> Mean | None:
+    known = [column for column in columns if (gain := column.cells[row].gain) is not None and gain.low is not None]
+    if len(known) < 2 or len({column.measure for column in known}) > 1:
+        return None
+    cells = [column.cells[row] for column in known]
+    gain = mean_difference([(cell.values, cell.reference_values) for cell in cells])
+    return Mean(gain, known[0].measure, tuple(column.env for column in known))
 
 
 def _values(runs: Sequence[Run], measure: str, steps: Sequence[int], value: Value) -> list[float]:
@@ -186,6 +221,10 @@ def _unit(learned: Estimate | None) -> float | None:
     if learned is None or (learned.centre if learned.low is None else learned.low) <= 0:
         return None
     return learned.centre
+
+
+def _divided(values: Sequence[float], unit: float | None) -> tuple[float, ...]:
+    return () if unit is None else tuple(value / unit for value in sorted(values))
 
 
 def _in_units(found: Estimate, unit: float) -> Estimate:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune.comparison_picture import write_picture
-from finetune.matrix import NAMES, Cell, Column, Matrix
+from finetune.matrix import NAMES, Cell, Matrix
 from finetune.matrix_table import SCALES, SPECS, leaves_out_zero, shorter, unit
+from finetune.statistics import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,16 +31,25 @@ def draw(matrix: Matrix, file: Path) -> None:
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    rows, columns = len(matrix.arms), len(matrix.columns)
+    averaged = any(matrix.means)
+    rows, columns = len(matrix.arms), len(matrix.columns) + averaged
     figure = Figure(figsize=(CELL[0] * columns + 3.0, CELL[1] * rows + 2.1), layout="constrained")
     axes = figure.subplots()
-    shades = [[_shade(column, row) for column in matrix.columns] for row in range(rows)]
+    shades = [[_shade(column.cells[row].gain, column.measure) for column in matrix.columns] for row in range(rows)]
+    if averaged:
+        for row, mean in zip(shades, matrix.means, strict=True):
+            row.append(np.nan if mean is None else _shade(mean.gain, mean.measure))
     image = axes.imshow(np.array(shades), cmap=COLORS, norm=Normalize(-1, 1), aspect="auto")
     axes.set_facecolor(EMPTY)
     early = shorter(matrix)
     for across, column in enumerate(matrix.columns):
         for down, (arm, cell) in enumerate(zip(matrix.arms, column.cells, strict=True)):
             _write(axes, (across, down), cell, column.measure, early.get((arm, column.env)))
+    if averaged:
+        for down, mean in enumerate(matrix.means):
+            if mean is not None:
+                _write_gain(axes, (columns - 1, down), mean.gain, mean.measure, f"\nof {len(mean.tasks)} tasks")
+        axes.axvline(columns - 1.5, color="black", linewidth=1)
     _name_sides(axes, matrix)
     bar = figure.colorbar(image, ax=axes, extend="both", shrink=0.8, pad=0.02)
     bar.set_ticks([-1, 0, 1], labels=_bar_labels(matrix))
@@ -54,33 +64,35 @@ def _title(matrix: Matrix) -> str:
     return "\n".join([f"gain over {matrix.reference}", *compared, "bold: the 95 % interval leaves out 0"])
 
 
-def _shade(column: Column, row: int) -> float:
-    gain = column.cells[row].gain
-    return np.nan if gain is None else gain.centre / SCALES[column.measure]
+def _shade(gain: Estimate | None, measure: str) -> float:
+    return np.nan if gain is None else gain.centre / SCALES[measure]
 
 
 def _write(axes: "Axes", place: tuple[int, int], cell: Cell, measure: str, ends: int | None) -> None:
-    """The number of a cell, and its interval below."""
+    """What is in the cell of an arm and a task."""
     if cell.gain is None:
         text = textwrap.fill(cell.missing or "", WIDTH)
         axes.text(*place, text, ha="center", va="center", fontsize=7, color="0.4", parse_math=False)
         return
-    spec, gain = SPECS[measure], cell.gain
-    if gain.low is None or gain.high is None:
-        below = "one seed" if len(cell.seeds) == 1 else "one seed of reference"
-    else:
-        below = f"[{gain.low:{spec}}, {gain.high:{spec}}]"
-    below += "" if ends is None else f"\nto step {ends:,}"
+    alone = "one seed" if len(cell.seeds) == 1 else "one seed of reference"
+    _write_gain(axes, place, cell.gain, measure, "" if ends is None else f"\nto step {ends:,}", alone)
+
+
+def _write_gain(axes: "Axes", place: tuple[int, int], gain: Estimate, measure: str, note: str, alone: str = "") -> None:
+    """The number of a cell, and below it its interval, or why there is none, and a note."""
+    spec = SPECS[measure]
+    below = alone if gain.low is None or gain.high is None else f"[{gain.low:{spec}}, {gain.high:{spec}}]"
     color = "white" if abs(gain.centre) / SCALES[measure] > 0.65 else "black"
     weight = "bold" if leaves_out_zero(gain) else "normal"
     across, down = place
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": color, "weight": weight}
     axes.text(across, down - 0.16, f"{gain.centre:{spec}}", fontsize=10, **style)
-    axes.text(across, down + 0.22, below, fontsize=7, **style)
+    axes.text(across, down + 0.22, below + note, fontsize=7, **style)
 
 
 def _name_sides(axes: "Axes", matrix: Matrix) -> None:
     tasks = [f"{_broken(column.env)}\n{unit(column)}" for column in matrix.columns]
+    tasks += ["mean of\nthe tasks"] if any(matrix.means) else []
     axes.set_xticks(range(len(tasks)), labels=tasks, fontsize=8)
     axes.set_yticks(range(len(matrix.arms)), labels=[_broken(arm, 2 * WIDTH) for arm in matrix.arms], fontsize=9)
     for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:

@@ -86,6 +86,24 @@ def test_success_rates_are_compared_in_points_where_there_are_any(folder: Path) 
     assert cell(forced, "frozen", "metaworld/reach-v3").gain == Estimate(0.0)
 
 
+def test_the_mean_is_over_tasks_with_two_seeds_of_both_and_of_one_measure(folder: Path) -> None:
+    assert matrix(read_runs([folder])).means == (None, None)  # in Hopper alone is there an interval
+    for seed in (0, 1):
+        for arm, last in (("scratch", 10), ("frozen", 30)):
+            record_run(folder / f"h{arm}{seed}", [0, last], env="HalfCheetah-v5", arm=arm, seed=seed)
+    runs = read_runs([folder])
+    found = matrix(runs, value="final")
+    frozen, random = found.means
+    assert frozen is not None and random is None
+    assert frozen.tasks == ("HalfCheetah-v5", "Hopper-v5")
+    assert frozen.gain == Estimate((2 + 1) / 2, (2 + 10 / 30) / 2, (2 + 50 / 30) / 2)
+    assert "stratified" in found.definition
+    for seed in (0, 1):
+        for arm in ("scratch", "frozen"):
+            record_run(folder / f"m{arm}{seed}", [0, 1], env="A-v0", arm=arm, seed=seed, success_rate=[0.0, 1.0])
+    assert matrix(read_runs([folder])).means == (None, None)  # points and returns have no mean
+
+
 def test_the_order_of_runs_does_not_matter(folder: Path) -> None:
     runs = read_runs([folder])
     assert matrix(Random(0).sample(runs, len(runs))) == matrix(runs)

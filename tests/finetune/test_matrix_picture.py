@@ -27,8 +27,20 @@ def test_every_number_is_in_the_picture(folder: Path) -> None:
     text = file.read_text()
     for shown in ("+2.00", "[+1.60, +2.40]", "-0.30", "one seed", "to step 10", "+75.0", "not run", "1 = 1,000"):
         assert f"<!-- {shown} -->" in text or f" {shown}\n" in text, shown
+    assert "mean of" not in text
     for name in ("Hopper-v5", "reach-v3", "cost$ and $more", "gain over scratch"):
         assert name in text, name
+
+
+def test_the_mean_of_the_tasks_is_a_column_of_its_own(folder: Path) -> None:
+    for seed in (0, 1):
+        record_run(folder / f"h{seed}", [0, 10, 10], env="HalfCheetah-v5", seed=seed)
+        record_run(folder / f"i{seed}", [0, 20, 20], env="HalfCheetah-v5", arm="frozen", seed=seed)
+    file = folder / "matrix.svg"
+    draw(matrix(read_runs([folder]), value="final"), file)
+    text = file.read_text()
+    for shown in ("+1.50", "[+1.30, +1.70]", "of 2 tasks", "mean of", "the tasks"):
+        assert f"<!-- {shown} -->" in text or f" {shown}\n" in text, shown
 
 
 def test_a_single_cell_and_no_known_gain_are_drawn(folder: Path) -> None:

@@ -25,6 +25,18 @@ def test_every_arm_is_a_row_and_every_task_a_column(tmp_path: Path) -> None:
     assert found[-1].endswith(f" {BOLD} Seeds: 1 to 2 of each arm, 1 to 2 of scratch.")
 
 
+def test_the_mean_of_the_tasks_is_the_last_column(tmp_path: Path) -> None:
+    for env in ("A-v0", "B-v0"):
+        for seed in (0, 1):
+            record_run(tmp_path / f"s{env}{seed}", [0, 2], env=env, seed=seed)
+            record_run(tmp_path / f"f{env}{seed}", [0, 3], env=env, arm="frozen", seed=seed)
+    record_run(tmp_path / "r", [0, 1], env="A-v0", arm="random")
+    found = table(matrix(read_runs([tmp_path]), value="final")).splitlines()
+    assert found[0].endswith(" | mean of the tasks |")
+    assert found[2] == "| frozen | **+0.50** | **+0.50** | **+0.50** (2 tasks) |"
+    assert found[3] == "| random | -0.50 | – (not run) | – |"
+
+
 def test_an_interval_with_zero_in_it_is_not_bold(tmp_path: Path) -> None:
     for seed, value in enumerate((1.0, 3.0)):
         record_run(tmp_path / f"s{seed}", [0, value], seed=seed)

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.statistics import Estimate, Ratio, area, band, difference, estimate, iqm, ratio, steps_to, waiting
+from finetune.statistics import (
+    Estimate,
+    Ratio,
+    area,
+    band,
+    difference,
+    estimate,
+    iqm,
+    mean_difference,
+    ratio,
+    steps_to,
+    waiting,
+)
 
 groups = st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=6)
 
@@ -64,6 +76,19 @@ def test_a_difference_is_that_of_the_interquartile_means() -> None:
     """Lowest, 1 - 20, and highest, 3 - 10, are a sixteenth of the resamples each: more than 2.5 %."""
     assert difference([1.0, 3], [10.0, 20]) == Estimate(-13.0, -19.0, -7.0)
     assert difference([100.0, 1, 2, 3, 4, 5, 6, -100], [1.0, 1, 1]).centre == 2.5
+
+
+def test_a_mean_difference_is_that_of_the_differences() -> None:
+    pairs = [([1.0, 3], [10.0, 20]), ([5.0, 5], [1.0, 1])]
+    assert mean_difference(pairs[:1]) == difference(*pairs[0])
+    assert mean_difference(pairs) == Estimate(-4.5, (-19 + 4) / 2, (-7 + 4) / 2)  # the second has no spread
+
+
+def test_many_tasks_know_more_than_one() -> None:
+    noisy = ([1.0, 2, 3], [0.0, 1, 2])
+    one, four = mean_difference([noisy]), mean_difference([noisy] * 4)
+    assert one.centre == four.centre == 1.0
+    assert one.low is not None and four.low is not None and one.low < 0 < four.low
 
 
 def test_a_difference_needs_two_values_of_each_for_an_interval() -> None:
