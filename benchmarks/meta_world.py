@@ -8,7 +8,8 @@
 The arms are in metaworld.yaml. Their encoders are runs/encoders/DATASET-SEED, with - for / in the name of the dataset,
 and pretrained with that seed: of a task's own data (metaworld/hammer-v3), of a group (metaworld/ml45-train), or of a
 group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here. Kept
-of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N. The cards of the encoders of
+of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N, and of one with demonstrations
+how its agent fares on all fifty goals. The cards of the encoders of
 groups in model_cards/ get what these saved.
 """
 
@@ -26,6 +27,7 @@ import yaml
 from jsonargparse import auto_cli
 
 from benchmarks import study
+from benchmarks.official_goals import GOALS, evaluate, table
 from diffsr_hub.data.ids import BUNDLED, bundled
 from diffsr_hub.data.source import local_datasets
 from diffsr_hub.errors import exit_codes, unknown
@@ -53,10 +55,10 @@ ABOUT = {
     "measure": "success rate",
     "threshold": SUCCESS,
 }
-OWN = "own"
+OWN, DEMONSTRATIONS = "own", "demonstrations"
 PARTS = {
     "frozen": ("scratch", "random", "frozen", "finetuned"),
-    "demonstrations": ("demonstrations", "pretrained-demonstrations", "pretrained-successes"),
+    DEMONSTRATIONS: ("demonstrations", "pretrained-demonstrations", "successes", "pretrained-successes"),
     OWN: (OWN, "ml45", "frozen", "ml10", "random"),
 }
 """comparisons by the arm whose tasks they have: the arms they show, the first of which the others are held against"""
@@ -154,8 +156,10 @@ def main(
         try:
             every = {"total_steps": total_steps, "eval_every": EVALUATE_EVERY, "average_policy": True}
             study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **every)
+            of_all_goals = [partial(evaluate, run) for run in planned if run.arm in PARTS[DEMONSTRATIONS]]
+            study.carry_out(ThreadPoolExecutor(workers), of_all_goals)
         finally:
-            study.keep(runs, kept)
+            study.keep(runs, kept, GOALS)
     write_up(kept, total_steps)
 
 
@@ -173,9 +177,12 @@ def write_up(kept: Path, total_steps: int) -> None:
             write_comparison(
                 folders, kept / part, arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS
             )
+    if (kept / DEMONSTRATIONS).is_dir():
+        write_text(kept / DEMONSTRATIONS / "goals.md", table(kept, PARTS[DEMONSTRATIONS]))
     comparison = compare(read_runs([kept]), measure="success_rate", threshold=SUCCESS)
     study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
     study.draw_matrix(comparison, PARTS[OWN], kept, reference=OWN)
+    study.draw_matrix(comparison, ["frozen", "finetuned"], kept, reference="random")
     for card, special in RELEASED.items() if kept.resolve() == KEPT else ():
         found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
         study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)

@@ -90,12 +90,13 @@ def sweep(
     program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *flags)
 
 
-def keep(runs: Path, kept: Path) -> None:
-    """Copy the raw results of all runs, finished or not: `evaluation.json` of TASK/ARM/seed-N."""
-    for record in sorted(runs.glob(f"*/*/*/{RECORD}")):
-        place = kept / record.parent.relative_to(runs)
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy(record, place / RECORD)
+def keep(runs: Path, kept: Path, *more: str) -> None:
+    """Copy the raw results of all runs, finished or not: `evaluation.json` of TASK/ARM/seed-N, and more files."""
+    for name in (RECORD, *more):
+        for record in sorted(runs.glob(f"*/*/*/{name}")):
+            place = kept / record.parent.relative_to(runs)
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(record, place / name)
 
 
 def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path, reference: str = REFERENCE) -> None:
