@@ -9,7 +9,7 @@ The arms are in metaworld.yaml. Their encoders are runs/encoders/DATASET-SEED, w
 and pretrained with that seed: of a task's own data (metaworld/hammer-v3), of a group (metaworld/ml45-train), or of a
 group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here. Kept
 of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N, and of one with demonstrations
-how its agent fares on all fifty goals. The cards of the encoders of
+of a task of Diff-SR's paper how its agent fares on all fifty goals. The cards of the encoders of
 groups in model_cards/ get what these saved.
 """
 
@@ -27,7 +27,7 @@ import yaml
 from jsonargparse import auto_cli
 
 from benchmarks import study
-from benchmarks.official_goals import GOALS, evaluate, table
+from benchmarks.official_goals import GOALS, PAPER, evaluate, table
 from diffsr_hub.data.ids import BUNDLED, bundled
 from diffsr_hub.data.source import local_datasets
 from diffsr_hub.errors import exit_codes, unknown
@@ -156,8 +156,8 @@ def main(
         try:
             every = {"total_steps": total_steps, "eval_every": EVALUATE_EVERY, "average_policy": True}
             study.sweep(names, runs / "arms.yaml", seeds, runs, workers=workers, **every)
-            of_all_goals = [partial(evaluate, run) for run in planned if run.arm in PARTS[DEMONSTRATIONS]]
-            study.carry_out(ThreadPoolExecutor(workers), of_all_goals)
+            shown = [run for run in planned if run.env in PAPER and run.arm in PARTS[DEMONSTRATIONS]]
+            study.carry_out(ThreadPoolExecutor(workers), [partial(evaluate, run) for run in shown])
         finally:
             study.keep(runs, kept, GOALS)
     write_up(kept, total_steps)
@@ -174,8 +174,9 @@ def write_up(kept: Path, total_steps: int) -> None:
     for part in PARTS:
         folders, arms = runs_of(part, kept)
         if folders:
+            first = arms[0] if arms[0] == PARTS[part][0] else None
             write_comparison(
-                folders, kept / part, arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS
+                folders, kept / part, arms=arms, reference=first, measure="success_rate", threshold=SUCCESS
             )
     if (kept / DEMONSTRATIONS).is_dir():
         write_text(kept / DEMONSTRATIONS / "goals.md", table(kept, PARTS[DEMONSTRATIONS]))

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import study
-from diffsr_hub.meta_world.tasks import NAMESPACE
+from diffsr_hub.meta_world.tasks import NAMESPACE, members
 from finetune.comparison_table import UNKNOWN, lines
 from finetune.recorded_runs import RECORD
 from finetune.statistics import estimate
-from finetune.sweep_plan import PlannedRun
+from finetune.sweep_plan import PlannedRun, slug
 
 GOALS = "official.json"
 """beside the record of a run: what `diffsr evaluate` wrote"""
+PAPER = members(f"{NAMESPACE}/paper8")
+"""the tasks of Diff-SR's paper"""
 GOOD = 0.9
 
 
@@ -24,22 +26,20 @@ def evaluate(run: PlannedRun) -> None:
 
 
 def table(kept: Path, arms: Sequence[str]) -> str:
-    """A row for each task of which an arm has tried all goals, their mean, and in how many an arm is good.
+    """A row for each task of the paper, their mean, and in how many of them an arm is good.
 
     A cell is the success rate over all goals and, in brackets, the best of the evaluations on the way, both over the
-    seeds: their mean and, of several, its 95 % bootstrap interval.
+    seeds that tried all goals: their mean and, of several, its 95 % bootstrap interval.
 
     Args:
         kept: Folder of TASK/ARM/seed-N.
         arms: The columns.
     """
-    found = {task: [_rates(task / arm, GOALS) for arm in arms] for task in sorted(kept.iterdir())}
-    tasks = {task: cells for task, cells in found.items() if any(cells)}
+    cells = [[_seeds(kept / slug(task) / arm) for arm in arms] for task in PAPER]
     rows = [["", *arms]]
-    for task, cells in tasks.items():
-        best = [_rates(task / arm, RECORD) for arm in arms]
-        rows.append([task.name.removeprefix(f"{NAMESPACE}-"), *map(_cell, cells, best)])
-    columns = [[estimate(cells[i]).centre for cells in tasks.values() if cells[i]] for i in range(len(arms))]
+    for task, row in zip(PAPER, cells, strict=True):
+        rows.append([task.removeprefix(f"{NAMESPACE}/"), *map(_cell, row)])
+    columns = [[estimate(_all_goals(seeds)).centre for seeds in column if seeds] for column in zip(*cells, strict=True)]
     rows.append(
         ["mean", *(f"{sum(rates) / len(rates):.2f} of {len(rates)}" if rates else UNKNOWN for rates in columns)]
     )
@@ -47,13 +47,17 @@ def table(kept: Path, arms: Sequence[str]) -> str:
     return "\n".join(lines(rows)) + "\n"
 
 
-def _rates(arm: Path, name: str) -> list[float]:
-    """One success rate a seed: over all goals, or the best on the way."""
-    records = [json.loads(file.read_text()) for file in sorted(arm.glob(f"seed-*/{name}"))]
-    if name == GOALS:
-        return [record["success_rate"] for record in records]
-    return [max(row["success_rate"] for row in record["evaluations"]) for record in records]
+def _seeds(arm: Path) -> list[Path]:
+    return sorted(file.parent for file in arm.glob(f"seed-*/{GOALS}"))
 
 
-def _cell(rates: list[float], best: list[float]) -> str:
-    return f"{estimate(rates):.2f} ({estimate(best):.1f})" if rates else UNKNOWN
+def _all_goals(seeds: list[Path]) -> list[float]:
+    return [json.loads((seed / GOALS).read_text())["success_rate"] for seed in seeds]
+
+
+def _best(seed: Path) -> float:
+    return max(row["success_rate"] for row in json.loads((seed / RECORD).read_text())["evaluations"])
+
+
+def _cell(seeds: list[Path]) -> str:
+    return f"{estimate(_all_goals(seeds)):.2f} ({estimate([_best(seed) for seed in seeds]):.1f})" if seeds else UNKNOWN

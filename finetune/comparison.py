@@ -87,7 +87,7 @@ def compare(
 
     Args:
         runs: Of any tasks and arms; each seed of an arm once.
-        arms: Only these, in this order; None for all.
+        arms: Only these, in this order, the reference among them; None for all.
         reference: Arm whose final value is the threshold of its task, and to whose steps ratios are; None for
             `scratch` where there is one.
         threshold: One for all tasks, in the unit of the measure, instead of the reference's final value.
@@ -99,6 +99,8 @@ def compare(
     """
     if arms is not None:
         require_arms(runs, arms)
+        if reference is not None and reference not in arms:
+            raise UserError(f"the reference {reference} must be one of the arms that are compared: {', '.join(arms)}")
         runs = [run for arm in arms for run in runs if run.arm == arm]
     require_measure(runs, measure)
     if threshold is not None and not isfinite(threshold):
@@ -133,13 +135,18 @@ def require_measure(runs: Iterable[Run], measure: str) -> None:
             raise unknown(f"measure of {run.folder}", measure, run.measures)
 
 
+def shared_steps(runs: Sequence[Run]) -> tuple[int, ...]:
+    """The steps at which all of some runs were evaluated, ascending; there may be none."""
+    return tuple(sorted(set.intersection(*(set(run.steps) for run in runs))))
+
+
 def common_steps(runs: Sequence[Run]) -> tuple[int, ...]:
     """The steps at which all runs of a task were evaluated, ascending.
 
     Raises:
         UserError: There are none.
     """
-    steps = tuple(sorted(set.intersection(*(set(run.steps) for run in runs))))
+    steps = shared_steps(runs)
     if not steps:
         arms = " and ".join(dict.fromkeys(run.arm for run in runs))
         raise UserError(f"the seeds of {arms} in {runs[0].env} have no step in common at which all were evaluated")

@@ -8,7 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from diffsr_hub.errors import UserError, unknown
-from finetune.comparison import REFERENCE, at_steps, common_steps, json_values, require_arms, require_measure
+from finetune.comparison import (
+    REFERENCE,
+    at_steps,
+    common_steps,
+    json_values,
+    require_arms,
+    require_measure,
+    shared_steps,
+)
 from finetune.recorded_runs import Run
 from finetune.statistics import Estimate, area, difference, estimate, mean_difference
 
@@ -40,7 +48,7 @@ class Cell:
     encoders: tuple[str, ...]
     """folders or repositories, as far as the runs noted them"""
     values: tuple[float, ...] = ()
-    """one a seed, in the unit of the gain; empty where there is none"""
+    """one for each of the seeds, in the unit of the gain; empty where there is none"""
     reference_values: tuple[float, ...] = ()
 
 
@@ -174,6 +182,7 @@ def _column(
 def _cell(
     runs: Sequence[Run], base: Sequence[Run], measure: str, value: Value, unit: float | None, reference: str
 ) -> Cell:
+    runs, base = (sorted(some, key=lambda run: run.seed) for some in (runs, base))
     gain, found, steps, missing = None, None, None, None
     values: list[float] = []
     base_values: list[float] = []
@@ -181,19 +190,20 @@ def _cell(
         missing = "not run"
     elif not base:
         missing = f"no run of {reference}"
-    else:
-        common = common_steps([*runs, *base])
+    elif common := shared_steps([*runs, *base]):
         steps = common[-1]
         values, base_values = (_values(some, measure, common, value) for some in (runs, base))
         found = difference(values, base_values)
         gain = None if unit is None else _in_units(found, unit)
         missing = f"{reference} did not learn" if gain is None else None
+    else:
+        missing = "no step in common"
     return Cell(
         gain=gain,
         difference=found,
         missing=missing,
-        seeds=tuple(sorted(run.seed for run in runs)),
-        reference_seeds=tuple(sorted(run.seed for run in base)),
+        seeds=tuple(run.seed for run in runs),
+        reference_seeds=tuple(run.seed for run in base),
         steps=steps,
         encoders=tuple(sorted({run.encoder for run in runs if run.encoder is not None})),
         values=_divided(values, unit),
@@ -224,7 +234,7 @@ def _unit(learned: Estimate | None) -> float | None:
 
 
 def _divided(values: Sequence[float], unit: float | None) -> tuple[float, ...]:
-    return () if unit is None else tuple(value / unit for value in sorted(values))
+    return () if unit is None else tuple(value / unit for value in values)
 
 
 def _in_units(found: Estimate, unit: float) -> Estimate:

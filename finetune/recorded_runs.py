@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def read_run(folder: Path) -> Run:
     """One run.
 
     Raises:
-        UserError: Its record cannot be read, or holds no evaluation.
+        UserError: Its record cannot be read, holds no evaluation, or a value that is not finite.
     """
     file = folder / RECORD
     try:
@@ -80,6 +81,10 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"{file} is no record of a run: {error}") from error
     if not run.steps:
         raise UserError(f"{folder} has no evaluation yet: leave it out")
+    for name, values in run.measures.items():
+        for step, value in zip(run.steps, values, strict=True):
+            if not isfinite(value):
+                raise UserError(f"{name} of {folder} is {value} at step {step:,}: leave the run out")
     return run
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import study
 from benchmarks.meta_world import DEMONSTRATIONS, KEPT, PARTS
-from benchmarks.official_goals import GOALS, evaluate, table
+from benchmarks.official_goals import GOALS, PAPER, evaluate, table
 from diffsr_hub.pretrained import write_json
 from finetune.recorded_runs import RECORD
 from finetune.sweep_plan import PlannedRun
@@ -17,19 +17,22 @@ def record(folder: Path, goals: float, on_the_way: list[float]) -> None:
 
 
 def test_the_table_by_hand(tmp_path: Path) -> None:
-    record(tmp_path / "metaworld-a-v3/plain/seed-0", 0.92, [0.0, 1.0, 0.9])
-    record(tmp_path / "metaworld-a-v3/other/seed-0", 0.5, [0.5])
-    record(tmp_path / "metaworld-a-v3/other/seed-1", 0.7, [0.7])
-    record(tmp_path / "metaworld-b-v3/plain/seed-0", 0.5, [0.5])
-    (tmp_path / "plain").mkdir()  # where the comparison is
-    assert table(tmp_path, ["plain", "other", "third"]).splitlines() == [
-        "|  | plain | other | third |",
-        "| --- | --- | --- | --- |",
-        "| a-v3 | 0.92 (1.0) | 0.60 [0.50, 0.70] (0.6 [0.5, 0.7]) | – |",
-        "| b-v3 | 0.50 (0.5) | – | – |",
-        "| mean | 0.71 of 2 | 0.60 of 1 | – |",
-        "| 0.9 or more | 1 of 2 | 0 of 1 | 0 of 0 |",
+    record(tmp_path / "metaworld-hammer-v3/plain/seed-0", 0.92, [0.0, 1.0, 0.9])
+    record(tmp_path / "metaworld-hammer-v3/other/seed-0", 0.5, [0.5])
+    record(tmp_path / "metaworld-hammer-v3/other/seed-1", 0.7, [0.7])
+    record(tmp_path / "metaworld-sweep-v3/plain/seed-0", 0.5, [0.5])
+    record(tmp_path / "metaworld-reach-v3/plain/seed-0", 0.5, [0.5])  # is none of the paper's
+    unfinished = tmp_path / "metaworld-sweep-v3/plain/seed-1"
+    record(unfinished, 1.0, [1.0])
+    (unfinished / GOALS).unlink()
+    head, _, *rows, mean, good = table(tmp_path, ["plain", "other", "third"]).splitlines()
+    assert head == "|  | plain | other | third |"
+    assert [row for row in rows if row.count("–") < 3] == [
+        "| hammer-v3 | 0.92 (1.0) | 0.60 [0.50, 0.70] (0.6 [0.5, 0.7]) | – |",
+        "| sweep-v3 | 0.50 (0.5) | – | – |",
     ]
+    assert len(rows) == len(PAPER) == 8
+    assert (mean, good) == ("| mean | 0.71 of 2 | 0.60 of 1 | – |", "| 0.9 or more | 1 of 2 | 0 of 1 | 0 of 0 |")
 
 
 def test_an_agent_tries_the_goals_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

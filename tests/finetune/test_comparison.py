@@ -76,7 +76,7 @@ def test_only_the_named_arms_are_compared_in_their_order(folder: Path) -> None:
     assert (task.env, [arm.name for arm in task.arms]) == ("Hopper-v5", ["random", "scratch"])
     with pytest.raises(UserError, match=r"unknown arm 'frosen', valid: .*did you mean frozen\?"):
         compare(read_runs([folder]), arms=["scratch", "frosen"])
-    with pytest.raises(UserError, match="unknown arm for a reference 'frozen', valid: random"):
+    with pytest.raises(UserError, match="the reference frozen must be one of the arms that are compared: random"):
         compare(read_runs([folder]), arms=["random"], reference="frozen")
 
 

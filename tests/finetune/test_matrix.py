@@ -64,6 +64,17 @@ def test_what_has_no_gain_says_why(folder: Path) -> None:
     assert (nothing.missing, nothing.gain, nothing.difference) == ("scratch did not learn", None, Estimate(1.0))
 
 
+def test_seeds_and_values_go_together_and_runs_without_a_common_step_have_no_gain(folder: Path) -> None:
+    record_run(folder / "o1", [0, 30, 30], arm="other", seed=1)
+    record_run(folder / "o0", [0, 60, 60], arm="other", seed=0)
+    late_file = record_run(folder / "l0", [1, 2], arm="late") / "evaluation.json"
+    late_file.write_text(late_file.read_text().replace('"step": 0', '"step": 7').replace('"step": 10', '"step": 17'))
+    found = matrix(read_runs([folder]), value="final")
+    assert (cell(found, "other").seeds, cell(found, "other").values) == ((0, 1), (2.0, 1.0))
+    late = cell(found, "late")
+    assert (late.missing, late.gain, late.values) == ("no step in common", None, ())
+
+
 def test_what_scratch_may_not_have_learned_is_no_unit(folder: Path) -> None:
     record_run(folder / "w2", [5, 5, 9], env="Walker2d-v5", seed=1)  # the interval of 0 and 4 begins at 0
     assert cell(matrix(read_runs([folder])), "frozen", "Walker2d-v5").gain is None

@@ -53,6 +53,13 @@ def test_what_is_no_record_is_one_line(tmp_path: Path, content: str, message: st
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_return_that_is_no_number_is_named(tmp_path: Path, value: float) -> None:
+    folder = record_run(tmp_path / "run", [1.0, value, 2.0], every=10)
+    with pytest.raises(UserError, match=rf"mean_return of {folder} is {value} at step 10: leave the run out"):
+        read_runs([folder])
+
+
 def test_the_encoder_is_the_one_that_was_noted_when_the_run_began(tmp_path: Path) -> None:
     for seed, encoder in enumerate([{"source": "org/name", "revision": "1", "sha256": "2"}, None]):
         folder = record_run(tmp_path / str(seed), [1.0], seed=seed)
