@@ -40,6 +40,8 @@ def run(config: FinetuneConfig) -> Path:
         _leave(training, facts(config, made_of, training.seconds))
     last = training.record.evaluations[-1]
     print(f"return: {last['mean_return']:,.1f} ± {last['std_return']:,.1f} over {len(last['returns'])} episodes")
+    if "success_rate" in last:
+        print(f"success rate: {last['success_rate']:.0%}")
     print(f"agent: {folder.agent.resolve()}")
     print(f'load it: from finetune import Agent; agent = Agent.from_pretrained("{folder.agent}")')
     return folder.agent

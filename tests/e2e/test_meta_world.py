@@ -76,7 +76,8 @@ def test_an_agent_learns_a_task_that_the_encoder_never_saw(machine: Path, capsys
     assert [row["step"] for row in record["evaluations"]] == [0, 300]
     assert all(row["success_rate"] in (0.0, 1.0) and row["lengths"] == [500] for row in record["evaluations"])
     assert "success_rate" in (machine / "agent/learning_curve.csv").read_text().splitlines()[0]
-    capsys.readouterr()
+    success = f"success rate: {record['evaluations'][-1]['success_rate']:.0%}\n"
+    assert success in capsys.readouterr().out
     cli.main(["evaluate", "agent/agent", "--episodes", "1", "--file", "evaluated.json"])
     assert "success rate" in capsys.readouterr().out
     assert json.loads((machine / "evaluated.json").read_text())["env"] == task
