@@ -7,9 +7,10 @@
 
 The arms are in metaworld.yaml. Their encoders are runs/encoders/DATASET-SEED, with - for / in the name of the dataset,
 and pretrained with that seed: of a task's own data (metaworld/hammer-v3), of a group (metaworld/ml45-train), or of a
-group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here. Kept
-of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N, and of one with demonstrations
-of a task of Diff-SR's paper how its agent fares on all fifty goals. The cards of the encoders of
+group without the task (metaworld/mt50-without-hammer-v3). What is missing of them and of their data is made here.
+
+Kept of a run: its evaluations with every episode, in docs/results/metaworld/TASK/ARM/seed-N; of one with
+demonstrations, in a task of Diff-SR's paper, also how its agent fares on all fifty goals. The cards of the encoders of
 groups in model_cards/ get what these saved.
 """
 
@@ -163,30 +164,26 @@ def main(
     write_up(kept, total_steps)
 
 
-def runs_of(part: str, kept: Path) -> tuple[list[Path], list[str]]:
-    """The folders of the tasks of a part of the study, and its arms of which there are runs."""
-    folders = [folder for folder in sorted(kept.iterdir()) if (folder / part).is_dir()]
-    return folders, [arm for arm in PARTS[part] if any((folder / arm).is_dir() for folder in folders)]
-
-
 def write_up(kept: Path, total_steps: int) -> None:
     """Compare what is kept: tables and pictures of every part, the matrices, and what the cards' encoders saved."""
-    for part in PARTS:
-        folders, arms = runs_of(part, kept)
+    for part, shown in PARTS.items():
+        folders, arms = study.runs_beside(part, shown, kept)
         if folders:
-            first = arms[0] if arms[0] == PARTS[part][0] else None
+            reference = shown[0] if shown[0] in arms else None
             write_comparison(
-                folders, kept / part, arms=arms, reference=first, measure="success_rate", threshold=SUCCESS
+                folders, kept / part, arms=arms, reference=reference, measure="success_rate", threshold=SUCCESS
             )
     if (kept / DEMONSTRATIONS).is_dir():
         write_text(kept / DEMONSTRATIONS / "goals.md", table(kept, PARTS[DEMONSTRATIONS]))
-    comparison = compare(read_runs([kept]), measure="success_rate", threshold=SUCCESS)
-    study.draw_matrix(comparison, [*read_arms(ARMS), *read_arms(GROUPS)], kept)
-    study.draw_matrix(comparison, PARTS[OWN], kept, reference=OWN)
-    study.draw_matrix(comparison, ["frozen", "finetuned"], kept, reference="random")
-    for card, special in RELEASED.items() if kept.resolve() == KEPT else ():
-        found = [task for task in comparison.tasks if next(iter(special)) in {arm.name for arm in task.arms}]
-        study.write_saved(study.CARDS / card, {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}, found)
+    study.draw_matrix([*read_arms(ARMS), *read_arms(GROUPS)], kept)
+    study.draw_matrix(PARTS[OWN], kept, reference=OWN)
+    study.draw_matrix(["frozen", "finetuned"], kept, reference="random")
+    if kept.resolve() == KEPT:
+        tasks = compare(read_runs([kept]), measure="success_rate", threshold=SUCCESS).tasks
+        for card, special in RELEASED.items():
+            found = [task for task in tasks if next(iter(special)) in {arm.name for arm in task.arms}]
+            about = {**ABOUT, "total_steps": total_steps, "arms": ALWAYS | special}
+            study.write_saved(study.CARDS / card, about, found)
 
 
 if __name__ == "__main__":

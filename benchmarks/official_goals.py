@@ -8,7 +8,7 @@ from benchmarks import study
 from diffsr_hub.meta_world.tasks import NAMESPACE, members
 from finetune.comparison_table import UNKNOWN, lines
 from finetune.recorded_runs import RECORD
-from finetune.statistics import estimate
+from finetune.statistics import estimate, iqm
 from finetune.sweep_plan import PlannedRun, slug
 
 GOALS = "official.json"
@@ -35,11 +35,11 @@ def table(kept: Path, arms: Sequence[str]) -> str:
         kept: Folder of TASK/ARM/seed-N.
         arms: The columns.
     """
-    cells = [[_seeds(kept / slug(task) / arm) for arm in arms] for task in PAPER]
+    tried = [[_tried(kept / slug(task) / arm) for arm in arms] for task in PAPER]
     rows = [["", *arms]]
-    for task, row in zip(PAPER, cells, strict=True):
-        rows.append([task.removeprefix(f"{NAMESPACE}/"), *map(_cell, row)])
-    columns = [[estimate(_all_goals(seeds)).centre for seeds in column if seeds] for column in zip(*cells, strict=True)]
+    for task, cells in zip(PAPER, tried, strict=True):
+        rows.append([task.removeprefix(f"{NAMESPACE}/"), *map(_cell, cells)])
+    columns = [[float(iqm([rate for rate, _ in cell])) for cell in cells if cell] for cells in zip(*tried, strict=True)]
     rows.append(
         ["mean", *(f"{sum(rates) / len(rates):.2f} of {len(rates)}" if rates else UNKNOWN for rates in columns)]
     )
@@ -47,17 +47,18 @@ def table(kept: Path, arms: Sequence[str]) -> str:
     return "\n".join(lines(rows)) + "\n"
 
 
-def _seeds(arm: Path) -> list[Path]:
-    return sorted(file.parent for file in arm.glob(f"seed-*/{GOALS}"))
+def _tried(arm: Path) -> list[tuple[float, float]]:
+    """Of each seed that tried all goals: its success rate, and the best of its evaluations on the way."""
+    found = []
+    for file in sorted(arm.glob(f"seed-*/{GOALS}")):
+        evaluations = json.loads(file.with_name(RECORD).read_text())["evaluations"]
+        rate = json.loads(file.read_text())["success_rate"]
+        found.append((rate, max(row["success_rate"] for row in evaluations)))
+    return found
 
 
-def _all_goals(seeds: list[Path]) -> list[float]:
-    return [json.loads((seed / GOALS).read_text())["success_rate"] for seed in seeds]
-
-
-def _best(seed: Path) -> float:
-    return max(row["success_rate"] for row in json.loads((seed / RECORD).read_text())["evaluations"])
-
-
-def _cell(seeds: list[Path]) -> str:
-    return f"{estimate(_all_goals(seeds)):.2f} ({estimate([_best(seed) for seed in seeds]):.1f})" if seeds else UNKNOWN
+def _cell(seeds: list[tuple[float, float]]) -> str:
+    if not seeds:
+        return UNKNOWN
+    rates, best = zip(*seeds, strict=True)
+    return f"{estimate(rates):.2f} ({estimate(best):.1f})"

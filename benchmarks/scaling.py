@@ -48,6 +48,7 @@ from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.meta_world.environment import EPISODE_STEPS
 from diffsr_hub.meta_world.tasks import members
 from diffsr_hub.pretrained import CONFIG, write_json, write_text
+from finetune.comparison_picture import write_picture
 from finetune.statistics import Estimate, estimate
 from pretrain import fit
 from pretrain.collect import collect
@@ -224,8 +225,8 @@ def knowledge(model: DiffSR, episodes: Episodes, fitting: Tensor, measuring: Ten
     """
     rival = random_encoder(model, seed)
     samples = [
-        draw_sample(episodes, ids, limit=20_000, discount=0.99, seed=seed)
-        for seed, ids in enumerate((fitting, measuring))
+        draw_sample(episodes, ids, limit=20_000, discount=0.99, seed=number)
+        for number, ids in enumerate((fitting, measuring))
     ]
     batches = [sample.batch for sample in samples]
     change = batches[0].next_obs - batches[0].obs
@@ -343,7 +344,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     names_of_probes = ", ".join(sorted({row["probe"].rpartition("/")[2] for row in of_probes}))
     figure.suptitle(f"{heading}: {names_of_probes}", fontsize=10)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=150)
+    write_picture(figure, file)
 
 
 def carry_out(

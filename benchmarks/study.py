@@ -17,11 +17,11 @@ from diffsr_hub.data.ids import bundled
 from diffsr_hub.errors import UserError
 from diffsr_hub.exported_folder import TRANSFER
 from diffsr_hub.pretrained import write_json
-from finetune.comparison import REFERENCE, Comparison, TaskComparison
+from finetune.comparison import REFERENCE, TaskComparison
 from finetune.matrix_verb import write_matrix
 from finetune.recorded_runs import RECORD
 from finetune.statistics import Waiting
-from finetune.sweep_plan import robot, slug
+from finetune.sweep_plan import robot
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "model_cards"
@@ -99,19 +99,22 @@ def keep(runs: Path, kept: Path, *more: str) -> None:
             shutil.copy(record, place / name)
 
 
-def draw_matrix(comparison: Comparison, order: Iterable[str], kept: Path, reference: str = REFERENCE) -> None:
+def runs_beside(arm: str, order: Iterable[str], kept: Path) -> tuple[list[Path], list[str]]:
+    """The folders of the tasks in `kept` that have runs of an arm, and of which arms in `order` there are any there."""
+    folders = [folder for folder in sorted(kept.iterdir()) if (folder / arm).is_dir()]
+    return folders, [name for name in order if any((folder / name).is_dir() for folder in folders)]
+
+
+def draw_matrix(order: Iterable[str], kept: Path, reference: str = REFERENCE) -> None:
     """Write the transfer matrix of the tasks in `kept` that have runs of the reference, if they have others too.
 
     Args:
-        comparison: Of all of them.
         order: Of the rows; an arm that is not in it has none.
         kept: Folder; the gains over another reference than scratch go into one of its name there.
         reference: Arm to which the others are compared.
     """
-    arms = {kept / slug(task.env): {arm.name for arm in task.arms} for task in comparison.tasks}
-    folders = [folder for folder, names in arms.items() if reference in names]
-    found = {name for folder in folders for name in arms[folder]} - {reference}
-    if rows := [arm for arm in order if arm in found]:
+    folders, found = runs_beside(reference, order, kept)
+    if rows := [arm for arm in found if arm != reference]:
         out, special = (kept, "") if reference == REFERENCE else (kept / reference, f" --reference {reference}")
         raw = f"{os.path.relpath(kept, ROOT)}/{{{','.join(folder.name for folder in folders)}}}"
         command = f"diffsr matrix {raw}{special} --arms {','.join(rows)} --out {os.path.relpath(out, ROOT)}"

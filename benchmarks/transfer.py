@@ -91,7 +91,7 @@ def main(
             study.keep(runs, KEPT)
     comparison = write_comparison([KEPT], KEPT)
     order = [arm for file in ARMS for arm in read_arms(file)]  # without SAC, which has no encoder
-    study.draw_matrix(comparison, order, KEPT)
+    study.draw_matrix(order, KEPT)
     for folder in sorted(study.CARDS.glob("*/config.json")):
         found = [task for task in comparison.tasks if robot(task.env) == folder.parent.name]
         study.write_saved(folder.parent, {**ABOUT, "total_steps": total_steps}, found)

@@ -61,9 +61,8 @@ def load_offline(
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
     except UserError as error:
-        name = (
-            config.offline_dataset.strip().rstrip("/").removesuffix("/bundled-v0")
-        )  # of several: which one is not known
+        # Of several datasets it is not known which one is missing: together they are no name that can be collected.
+        name = config.offline_dataset.strip().rstrip("/").removesuffix("/bundled-v0")
         can_be_made = name in COLLECTABLE or meta_world.is_known(name)
         advice = f"; to make one: diffsr collect {name}" if can_be_made and "diffsr collect" not in str(error) else ""
         raise UserError(f"{error}{advice}") from error

@@ -12,10 +12,9 @@ from benchmarks.meta_world import (
     chosen,
     encoders,
     full_name,
-    runs_of,
     tasks_with_data,
 )
-from benchmarks.study import ROOT
+from benchmarks.study import ROOT, runs_beside
 from diffsr_hub.errors import UserError
 from diffsr_hub.meta_world.tasks import TASKS
 from finetune import comparison_table
@@ -58,9 +57,9 @@ def test_the_cards_show_arms_that_there_are() -> None:
 def test_a_part_has_the_tasks_of_its_arm_and_the_arms_that_were_run(tmp_path: Path) -> None:
     for run in ("A/scratch", "A/frozen", "B/scratch", "B/demonstrations"):
         (tmp_path / run).mkdir(parents=True)
-    assert runs_of("frozen", tmp_path) == ([tmp_path / "A"], ["scratch", "frozen"])
-    assert runs_of("demonstrations", tmp_path) == ([tmp_path / "B"], ["demonstrations"])
-    assert runs_of("own", tmp_path) == ([], [])
+    assert runs_beside("frozen", PARTS["frozen"], tmp_path) == ([tmp_path / "A"], ["scratch", "frozen"])
+    assert runs_beside("demonstrations", PARTS["demonstrations"], tmp_path) == ([tmp_path / "B"], ["demonstrations"])
+    assert runs_beside("own", PARTS["own"], tmp_path) == ([], [])
 
 
 def test_names() -> None:
@@ -73,7 +72,7 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_kept_tables_are_those_of_the_raw_results_and_the_documented_ones(part: str) -> None:
-    folders, arms = runs_of(part, KEPT)
+    folders, arms = runs_beside(part, PARTS[part], KEPT)
     study = compare(read_runs(folders), arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS)
     assert (KEPT / part / "comparison.md").read_text() == comparison_table.table(study)
     text = (ROOT / "docs" / "metaworld_study.md").read_text()

@@ -9,8 +9,7 @@ import pytest
 from benchmarks import study
 from diffsr_hub.errors import UserError
 from diffsr_hub.pretrained import write_json
-from finetune.comparison import compare
-from finetune.recorded_runs import RECORD, read_runs
+from finetune.recorded_runs import RECORD
 
 
 def test_after_a_failure_nothing_more_begins() -> None:
@@ -85,7 +84,7 @@ def test_the_matrix_comes_with_the_first_arm_beside_scratch_and_has_the_tasks_wi
         write_json(place / RECORD, {"arm": arm, "env": env, "seed": 0, "evaluations": rows})
 
     def draw() -> None:
-        study.draw_matrix(compare(read_runs([tmp_path])), ["scratch", "frozen", "other"], tmp_path)
+        study.draw_matrix(["scratch", "frozen", "other"], tmp_path)
 
     record("A-v0", "scratch", 0.5)
     record("A-v0", "sac", 1.0)
@@ -97,7 +96,7 @@ def test_the_matrix_comes_with_the_first_arm_beside_scratch_and_has_the_tasks_wi
     matrix = json.loads((tmp_path / "matrix.json").read_text())
     assert matrix["arms"] == ["frozen"] and len(matrix["columns"]) == 1
     assert matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
-    study.draw_matrix(compare(read_runs([tmp_path])), ["frozen", "scratch"], tmp_path, reference="sac")
+    study.draw_matrix(["frozen", "scratch"], tmp_path, reference="sac")
     matrix = json.loads((tmp_path / "sac/matrix.json").read_text())
     assert matrix["arms"] == ["frozen", "scratch"] and "--reference sac" in matrix["command"]
     assert [cell["gain"]["centre"] for cell in matrix["columns"][0]["cells"]] == pytest.approx([-12.5, -25.0])

@@ -19,6 +19,16 @@ def test_it_leaves_table_json_and_picture(tmp_path: Path, capsys: pytest.Capture
     assert [arm["name"] for arm in json.loads((out / "comparison.json").read_text())["tasks"][0]["arms"]] == ["frozen"]
 
 
+def test_success_rates_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in (0, 1):
+        rates = {"success_rate": [0.0, 0.5, 1.0]}
+        record_run(tmp_path / "runs" / str(seed), [1.0, 2.0, 3.0], env="metaworld/reach-v3", seed=seed, **rates)
+    out = ["--out", str(tmp_path / "out")]
+    main([str(tmp_path / "runs"), "--measure", "success_rate", "--threshold", "0.5", *out])
+    printed = capsys.readouterr().out
+    assert "metaworld/reach-v3" in printed and "| scratch | 2 | 20 | 1 | 0.5 | 10 | 2 of 2 |" in printed
+
+
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-inf"])
 def test_a_threshold_is_a_finite_number(threshold: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_run(tmp_path / "run", [0, 10])
