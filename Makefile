@@ -32,11 +32,11 @@ format: install ## rewrite what ruff can
 	$(BIN)/ruff format .
 
 bench: install ## the tables of docs/benchmarks.md
-	$(BIN)/python benchmarks/update_time.py
-	$(BIN)/python benchmarks/lightning_overhead.py
-	$(BIN)/python benchmarks/data_loading.py
-	$(BIN)/python benchmarks/online_step.py
-	$(BIN)/python benchmarks/acting.py
+	$(BIN)/python benchmarks/speed/update_time.py
+	$(BIN)/python benchmarks/speed/lightning_overhead.py
+	$(BIN)/python benchmarks/speed/data_loading.py
+	$(BIN)/python benchmarks/speed/online_step.py
+	$(BIN)/python benchmarks/speed/acting.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -18,7 +18,7 @@ from typing import Any
 import atheris
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
-with atheris.instrument_imports(include=["diffsr_hub", "finetune.agent", "finetune.actor", "finetune.critic"]):
+with atheris.instrument_imports(include=["diffsr_hub", "finetune.agent"]):
     from diffsr_hub import DiffSR, UserError, from_pretrained
     from finetune import Agent
 

@@ -11,14 +11,14 @@ VERBS = {
     "collect": ("pretrain.collect:main", "play bundled behaviour into Minari datasets"),
     "pretrain": ("pretrain.fit:main", "train an encoder on Minari datasets"),
     "finetune": ("finetune.train:main", "learn online on top of an encoder"),
-    "evaluate": ("finetune.evaluate_verb:main", "run episodes with a finished agent"),
-    "compare": ("finetune.compare_verb:main", "compare runs over their seeds: table, JSON, picture"),
-    "matrix": ("finetune.matrix_verb:main", "encoders × tasks: gains over scratch"),
-    "sweep": ("finetune.sweep_verb:main", "fine-tune with tasks × encoders × seeds"),
-    "publish": ("diffsr_hub.hub_verbs:publish_main", "upload an exported folder to the Hub"),
-    "info": ("diffsr_hub.hub_verbs:info_main", "show what a folder or a repository holds"),
-    "list": ("diffsr_hub.hub_verbs:list_main", "list the models on the Hub"),
-    "card": ("diffsr_hub.hub_verbs:card_main", "write a folder's README.md anew"),
+    "evaluate": ("finetune.acting.evaluate_verb:main", "run episodes with a finished agent"),
+    "compare": ("diffsr_hub.studies.compare_verb:main", "compare runs over their seeds: table, JSON, picture"),
+    "matrix": ("diffsr_hub.studies.matrix_verb:main", "encoders × tasks: gains over scratch"),
+    "sweep": ("finetune.sweep.verb:main", "fine-tune with tasks × encoders × seeds"),
+    "publish": ("diffsr_hub.hub.verbs:publish_main", "upload an exported folder to the Hub"),
+    "info": ("diffsr_hub.hub.verbs:info_main", "show what a folder or a repository holds"),
+    "list": ("diffsr_hub.hub.verbs:list_main", "list the models on the Hub"),
+    "card": ("diffsr_hub.hub.verbs:card_main", "write a folder's README.md anew"),
 }
 """verb → (its `main`, what it does); the package of its `main` is also the name of the extra that it needs"""
 

@@ -15,13 +15,13 @@ if not __package__:
 import torch
 
 from diffsr_hub.errors import UserError, exit_codes
-from diffsr_hub.pretrained import write_json
+from diffsr_hub.saved.model_folder import write_json
+from finetune.acting.video import record
 from finetune.config import FinetuneConfig
-from finetune.export import export
-from finetune.provenance import facts, sources
-from finetune.run_folder import RunFolder
-from finetune.training import EVALUATION_SEED, Training
-from finetune.video import record
+from finetune.running.export import export
+from finetune.running.provenance import facts, sources
+from finetune.running.run_folder import RunFolder
+from finetune.running.training import EVALUATION_SEED, Training
 
 DESCRIPTION = """Learn online on top of a pretrained encoder, or from scratch (Algorithm 2 of arXiv 2406.16121).
 Leaves runs/NAME/agent, a folder that Agent.from_pretrained loads and that can be shared as it is."""

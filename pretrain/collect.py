@@ -23,14 +23,14 @@ from minari.data_collector.episode_buffer import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
 
-from diffsr_hub.data.ids import BUNDLED, bundled
-from diffsr_hub.data.source import datasets_root, local_datasets
-from diffsr_hub.data.versions import software
+from diffsr_hub.data.minari.ids import BUNDLED, bundled
+from diffsr_hub.data.minari.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError, exit_codes
-from diffsr_hub.meta_world import tasks as meta_world
-from pretrain import robots, scripted
-from pretrain.behaviour import Episode
-from pretrain.mixture import Mixture, Source
+from diffsr_hub.runs.software import software
+from diffsr_hub.suites.meta_world import names as meta_world
+from pretrain.behaviour import robots, scripted
+from pretrain.behaviour.linear import Episode
+from pretrain.behaviour.mixture import Mixture, Source
 
 _SOURCES = {robots.NAMESPACE: robots.SOURCE, meta_world.NAMESPACE: scripted.SOURCE}
 _EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured

@@ -24,13 +24,13 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from diffsr_hub.data import Episodes, load, resolve, split_by_episode
-from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError, exit_codes
-from diffsr_hub.export import export
+from diffsr_hub.model.encoder import DiffSR
 from pretrain.callbacks import AtomicCheckpointIO, Averaging, Progress, StopWhenAsked
 from pretrain.collect import collect
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
+from pretrain.export import export
 from pretrain.module import LOG_EVERY, DiffSRModule
 from pretrain.provenance import device_name, facts
 from pretrain.run_folder import RunFolder

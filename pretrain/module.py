@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffsr_hub.diffusion import Weighting, denoising_residual, diffsr_loss
-from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.diffusion import Weighting, denoising_residual, diffsr_loss
+from diffsr_hub.model.encoder import DiffSR
 from pretrain.datamodule import NoisyBatch
 
 LOG_EVERY = 50

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from diffsr_hub.command import command_line
 from diffsr_hub.data import Episodes, Resolution, software
+from diffsr_hub.runs.command import command_line
 from pretrain.config import PretrainConfig
 
 

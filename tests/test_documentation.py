@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.encoders import table
-from diffsr_hub.card import render
-from diffsr_hub.command import parse
-from finetune import comparison_table, matrix_table, matrix_verb
-from finetune.comparison import compare
+from benchmarks.studies.encoders import table
+from diffsr_hub.cards.card import render
+from diffsr_hub.runs.command import parse
+from diffsr_hub.studies import comparison_table, matrix_table, matrix_verb
+from diffsr_hub.studies.comparison import compare
+from diffsr_hub.studies.matrix import matrix
+from diffsr_hub.studies.recorded_runs import read_runs
 from finetune.config import FinetuneConfig
-from finetune.matrix import matrix
-from finetune.recorded_runs import read_runs
-from pretrain import behaviour
+from pretrain.behaviour import linear as behaviour
 from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).parents[1]

@@ -3,6 +3,6 @@
 from diffsr_hub.data.episodes import Episodes, Moments, split_by_episode
 from diffsr_hub.data.loading import load
 from diffsr_hub.data.resolve import Resolution, resolve
-from diffsr_hub.data.versions import software
+from diffsr_hub.runs.software import software
 
 __all__ = ["Episodes", "Moments", "Resolution", "load", "resolve", "software", "split_by_episode"]

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from diffsr_hub.data.arrays import open_mapped
-from diffsr_hub.data.build import ARRAYS
-from diffsr_hub.data.cache import cache_root, cached
+from diffsr_hub.data.cache.arrays import open_mapped
+from diffsr_hub.data.cache.build import ARRAYS
+from diffsr_hub.data.cache.cache import cache_root, cached
 from diffsr_hub.data.episodes import Episodes, Part
-from diffsr_hub.data.source import Source, open_source
+from diffsr_hub.data.minari.source import Source, open_source
 from diffsr_hub.data.spaces import difference
 from diffsr_hub.errors import UserError
 

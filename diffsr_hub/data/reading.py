@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffsr_hub.data.source import Source
+from diffsr_hub.data.minari.source import Source
+from diffsr_hub.data.minari.stored import StoredEpisode, column_name, stored_episodes
 from diffsr_hub.data.spaces import action_bounds, encode, leaves, width
-from diffsr_hub.data.stored import StoredEpisode, column_name, stored_episodes
 from diffsr_hub.errors import UserError
 
 if TYPE_CHECKING:

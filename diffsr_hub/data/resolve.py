@@ -5,11 +5,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from diffsr_hub.data import remote
-from diffsr_hub.data.ids import BUNDLED, missing_tiers, parse, select
-from diffsr_hub.data.source import datasets_root, local_datasets
+from diffsr_hub.data.minari import remote
+from diffsr_hub.data.minari.ids import BUNDLED, missing_tiers, parse, select
+from diffsr_hub.data.minari.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, NAMESPACE, TASKS, is_group, is_known, members
+from diffsr_hub.suites.meta_world.names import GROUPS, NAMESPACE, TASKS, is_group, is_known, members
 
 _NEARBY = 12  # ids in an error message
 

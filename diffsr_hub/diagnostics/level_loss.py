@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffsr_hub.diffusion import denoising_residual
-from diffsr_hub.encoder import DiffSR
+from diffsr_hub.model.diffusion import denoising_residual
+from diffsr_hub.model.encoder import DiffSR
 from diffsr_hub.transitions import Transitions
 
 _ROWS = 512  # in one pass through the score: bounds the memory of a matrix-valued one

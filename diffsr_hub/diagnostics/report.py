@@ -12,8 +12,8 @@ from diffsr_hub.diagnostics.level_loss import linear_gaussian, marginal_gaussian
 from diffsr_hub.diagnostics.ridge import fourier_probe, ridge_probe
 from diffsr_hub.diagnostics.sampling import check_samples
 from diffsr_hub.diagnostics.spectrum import effective_rank, singular_spectrum
-from diffsr_hub.encoder import DiffSR
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.encoder import DiffSR
 
 _LEVEL_TRANSITIONS = 4_096  # for the loss at each level
 _TABLE_TRANSITIONS = 8_192  # for the table of residuals

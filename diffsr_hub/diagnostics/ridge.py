@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffsr_hub.features import RandomFourierFeatures
+from diffsr_hub.model.features import RandomFourierFeatures
 
 STRENGTHS = [10.0**k for k in range(-8, 3)]
 """Candidates for λ; features and targets have unit variance."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffsr_hub.encoder import DiffSR
+from diffsr_hub.model.encoder import DiffSR
 from diffsr_hub.transitions import Transitions
 
 _ROWS = 2048  # in one pass through the sampler

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from diffsr_hub import DiffSR, cli
-from diffsr_hub.meta_world.tasks import GROUPS
+from diffsr_hub.suites.meta_world.names import GROUPS
 from tests.machine import isolate
 
 TINY = [

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from diffsr_hub.command import dump, parse
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.command import dump, parse
 from finetune.config import FinetuneConfig
 
 COUNTS = [

@@ -20,7 +20,7 @@ from diffsr_hub import DiffSR
 from finetune import Agent
 from finetune.train import main
 from tests import processes
-from tests.finetune.stored import write
+from tests.finetune.learning.stored import write
 from tests.finetune.toys import Faulty, flags
 from tests.machine import isolate
 from tests.processes import MINUTE, ended

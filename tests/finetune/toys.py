@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from finetune.agent import Agent
+from finetune.agent.agent import Agent
 from finetune.config import FinetuneConfig
 
 Step = tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]

@@ -11,8 +11,8 @@ from huggingface_hub import file_download
 from huggingface_hub.utils import _http, disable_progress_bars, enable_progress_bars
 
 from diffsr_hub import DiffSR
-from diffsr_hub.card import write_card
-from diffsr_hub.pretrained import write_json
+from diffsr_hub.cards.card import write_card
+from diffsr_hub.saved.model_folder import write_json
 from finetune import Agent
 from tests.hub.samples import AGENT_NAME, EVALUATION, FILM, MADE_OF, NAME, ONLINE, REPORT, RESULTS, png
 from tests.hub.server import Hub, serve

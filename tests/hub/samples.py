@@ -77,7 +77,7 @@ ONLINE: dict[str, Any] = {
     "settings": {"env": "Hopper-v5"},
 }
 TRANSFER: dict[str, Any] = {
-    "command": "python benchmarks/transfer.py",
+    "command": "python benchmarks/studies/transfer.py",
     "source": "https://example.org/docs/transfer.md",
     "total_steps": 30_000,
     "arms": {"frozen": "ψ as it was pretrained"},

@@ -17,9 +17,9 @@ import pytest
 
 from diffsr_hub.data import load, resolve
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS
-from pretrain import behaviour
+from diffsr_hub.suites.meta_world.names import GROUPS
 from pretrain import collect as module
+from pretrain.behaviour import linear as behaviour
 from pretrain.collect import collect, main
 
 HOPPER = "mujoco/hopper"
@@ -315,7 +315,7 @@ def test_meta_world_missing_is_said(root: Path, monkeypatch: pytest.MonkeyPatch)
     def missing() -> None:
         raise UserError("Meta-World is not installed: pip install 'diffsr-hub[metaworld]'")
 
-    monkeypatch.setattr("diffsr_hub.meta_world.environment.check_installation", missing)
+    monkeypatch.setattr("diffsr_hub.suites.meta_world.environment.check_installation", missing)
     with pytest.raises(UserError, match="Meta-World is not installed"):
         collect("metaworld/door-open-v3", say=silent)
     assert list(root.rglob("*")) == []

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from diffsr_hub.command import dump, parse
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.command import dump, parse
 from pretrain import config as source
 from pretrain.config import PretrainConfig
 

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from diffsr_hub import DiffSR
-from diffsr_hub.command import parse
+from diffsr_hub.runs.command import parse
 from pretrain import collect, fit
 from pretrain.callbacks import AtomicCheckpointIO
 from pretrain.config import PretrainConfig
@@ -244,7 +244,7 @@ def test_ctrl_c_while_measuring_costs_only_the_measurements(finished, pretrain: 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr("diffsr_hub.export.diagnose", interrupted)
+        patch.setattr("pretrain.export.diagnose", interrupted)
         pretrain("stopped")
     assert ended.value.code == 130
     assert not Path("stopped/encoder").exists()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from diffsr_hub.command import parse
 from diffsr_hub.data import software
+from diffsr_hub.runs.command import parse
 from pretrain.config import PretrainConfig
 from pretrain.provenance import command
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from diffsr_hub.data import load
+from diffsr_hub.data.minari.source import open_source
 from diffsr_hub.data.reading import Reader
-from diffsr_hub.data.source import open_source
 from diffsr_hub.errors import UserError
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from diffsr_hub.data import Resolution, remote, resolve
+from diffsr_hub.data import Resolution, resolve
+from diffsr_hub.data.minari import remote
 from diffsr_hub.errors import UserError
-from diffsr_hub.meta_world.tasks import GROUPS, TASKS, members
+from diffsr_hub.suites.meta_world.names import GROUPS, TASKS, members
 
 LOCAL = [
     "mujoco/hopper/medium-v0",

@@ -1,0 +1,1 @@
+"""The cards of exported folders, written from the JSON files beside them."""

@@ -1,0 +1,1 @@
+"""Datasets in Minari's format: ids, files, downloads, provenance."""

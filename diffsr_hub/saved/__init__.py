@@ -1,0 +1,1 @@
+"""A model as a folder, on this machine or on the Hub."""

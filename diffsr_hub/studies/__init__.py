@@ -1,0 +1,1 @@
+"""Recorded runs, compared over their seeds: tables, pictures, transfer matrices."""

@@ -1,0 +1,1 @@
+"""Suites of tasks: their names, environments, rewards and bundled data."""

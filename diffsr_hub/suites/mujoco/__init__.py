@@ -1,0 +1,1 @@
+"""New tasks for three of Gymnasium's MuJoCo robots."""

@@ -1,0 +1,1 @@
+"""The agent: policy and critics on top of an encoder."""

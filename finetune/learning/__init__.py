@@ -1,0 +1,1 @@
+"""Algorithm 2's updates, and the transitions that they learn from."""

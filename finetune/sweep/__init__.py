@@ -1,0 +1,1 @@
+"""`diffsr sweep`: many runs, planned, carried out and resumed."""

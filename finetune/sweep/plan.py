@@ -1,0 +1,206 @@
+"""The runs of a sweep: tasks × arms × seeds, each with its settings and its place."""
+
+import itertools
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from diffsr_hub.errors import UserError, unknown
+from diffsr_hub.runs.command import parse
+from diffsr_hub.saved.model_folder import CONFIG, write_text
+from finetune.config import SCRATCH, FinetuneConfig
+from finetune.running.run_folder import RunFolder
+from finetune.sweep.launchers import Program
+
+Settings = Mapping[str, Any]
+LOCK = ".lock"
+"""of a run folder, held by the process that trains there"""
+OWN = ("env", "arm", "seed", "run_dir", "resume", "progress")
+"""settings that the sweep gives to each run"""
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One training, which may be finished, begun or still to come."""
+
+    env: str
+    arm: str
+    seed: int
+    folder: Path
+    """its run folder; its settings and its log are beside it"""
+    settings: dict[str, Any]
+    """of FinetuneConfig"""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{slug(self.env)} {self.arm} seed {self.seed}"
+
+    @property
+    def config(self) -> Path:
+        """Its settings as YAML."""
+        return self.folder.with_name(f"{self.folder.name}.yaml")
+
+    @property
+    def log(self) -> Path:
+        """What it printed, over all its attempts."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has a checkpoint."""
+        return RunFolder(self.folder).checkpoint.is_file()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has left its agent, whose folder is written all or nothing."""
+        return (RunFolder(self.folder).agent / CONFIG).is_file()
+
+    def program(self, stop: Path) -> Program:
+        """What to run next: its start, or its resumption."""
+        known = RunFolder(self.folder).config.is_file()
+        source = ["--resume", str(self.folder)] if known else ["--config", str(self.config)]
+        command = (sys.executable, "-m", "finetune.train", *source, "--progress", "false")
+        return Program(command, folder=Path.cwd(), log=self.log, stop=stop)
+
+
+def arms_of_encoders(encoders: Sequence[str]) -> dict[str, Settings]:
+    """An arm for each encoder, named after it; `none` is called scratch."""
+    arms: dict[str, Settings] = {
+        "scratch" if source == SCRATCH else slug(source): {"encoder": source} for source in encoders
+    }
+    if len(arms) < len(encoders):
+        raise UserError(f"two of the encoders {', '.join(encoders)} have the same name; name them in an --arms file")
+    return arms
+
+
+def read_arms(file: Path) -> dict[str, Settings]:
+    """The arms in a YAML file: a mapping from name to settings.
+
+    Raises:
+        UserError: It cannot be read, or is something else.
+    """
+    try:
+        arms = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read the arms in {file}: {' '.join(str(error).split())}") from error
+    if not isinstance(arms, dict) or not arms or not all(isinstance(settings, dict) for settings in arms.values()):
+        raise UserError(f"{file} must map names to settings, such as frozen: {{encoder: org/name, mode: frozen}}")
+    wrong = [str(name) for name in arms if slug(str(name)) != name]
+    if wrong:
+        raise UserError(f"{file}: {wrong[0]!r} cannot name a folder; use letters, digits, dots, + and -")
+    return arms
+
+
+def plan(
+    tasks: Sequence[str], arms: Mapping[str, Settings], seeds: Sequence[int], folder: Path, shared: Settings
+) -> list[PlannedRun]:
+    """Every task with every arm and every seed, the seeds in the outermost loop so that comparisons come early.
+
+    Args:
+        tasks: Gymnasium ids.
+        arms: Settings by name; in their text `{seed}`, `{env}`, `{name}`, `{task}` and `{robot}` are replaced.
+        seeds: Of the runs.
+        folder: Above all run folders, `<folder>/<task>/<arm>/seed-<n>`.
+        shared: Settings of all runs; those of an arm override them.
+
+    Raises:
+        UserError: An arm sets what the sweep sets, or has an unknown placeholder, or two runs would share a folder.
+    """
+    runs = []
+    for seed, env, (arm, settings) in itertools.product(seeds, tasks, arms.items()):
+        own = sorted({*settings, *shared} & set(OWN))
+        if own:
+            raise UserError(f"the sweep itself sets {own[0]} of each run; take it out of the settings")
+        run_folder = folder.resolve() / slug(env) / arm / f"seed-{seed}"
+        words = {
+            "seed": str(seed),
+            "env": env,
+            "name": env.rpartition("/")[2],
+            "task": slug(env),
+            "robot": robot(env),
+        }
+        runs.append(
+            PlannedRun(
+                env=env,
+                arm=arm,
+                seed=seed,
+                folder=run_folder,
+                settings={
+                    **{name: _fill(value, words) for name, value in {**shared, **settings}.items()},
+                    **{"env": env, "arm": arm, "seed": seed, "run_dir": str(run_folder)},
+                },
+            )
+        )
+    repeated = [folder for folder, count in Counter(run.folder for run in runs).items() if count > 1]
+    if repeated:
+        raise UserError(f"two of the runs would go to {repeated[0]}; take one out, or give it a sweep of its own")
+    return runs
+
+
+def write_down(runs: Sequence[PlannedRun]) -> None:
+    """Write the settings of each run beside its folder, and check that a training would take them.
+
+    What is left of runs that ended before their first checkpoint is removed: they start anew.
+
+    Raises:
+        UserError: Settings that no run can have, or not those with which a run was begun.
+    """
+    for run in runs:
+        _check_unchanged(run)
+    for run in runs:
+        if run.folder.is_dir() and not (run.begun or run.finished):
+            _remove_unless_in_use(run.folder)
+        run.folder.parent.mkdir(parents=True, exist_ok=True)
+        write_text(run.config, yaml.safe_dump(run.settings, sort_keys=False))
+        try:
+            parse(FinetuneConfig, ["--config", str(run.config)], prog="diffsr finetune", description="")
+        except UserError as error:
+            raise UserError(f"{run.name}: {error}") from error
+
+
+def robot(env: str) -> str:
+    """`hopper` of `Hopper-v5` and of `diffsr/Hopper-backward-v0`: what their encoders and datasets are named after."""
+    return env.rpartition("/")[2].partition("-")[0].lower()
+
+
+def slug(name: str) -> str:
+    """A name that can be a folder: `org/name` becomes `org-name`."""
+    return _NOT_IN_NAMES.sub("-", name).strip("-.")
+
+
+def _fill(value: Any, words: Mapping[str, str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    for name in _PLACEHOLDER.findall(value):
+        if name not in words:
+            raise unknown("placeholder", name, words)
+    return _PLACEHOLDER.sub(lambda found: words[found[1]], value)
+
+
+def _check_unchanged(run: PlannedRun) -> None:
+    if not (run.begun or run.finished) or not run.config.is_file():
+        return
+    before: dict[str, Any] = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    for name in sorted({*before, *run.settings} - {"run_dir"}):
+        old, new = before.get(name, "its default"), run.settings.get(name, "its default")
+        if old != new:
+            raise UserError(f"{run.folder} was begun with {name}={old}, not {new}: choose another --folder for that")
+
+
+def _remove_unless_in_use(folder: Path) -> None:
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            shutil.rmtree(folder)
+    except Timeout:
+        return  # another process is at it; what is started here will say so
