@@ -27,6 +27,11 @@ def plain(value: object) -> str:
     return "".join(character for character in line if character.isprintable())[:500]
 
 
+def on_one_line(error: object) -> str:
+    """The text of an error of somebody else, without its line breaks, of reasonable length."""
+    return " ".join(str(error).split())[:300]
+
+
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """End the program with 2 and one line on a `UserError`, a full disk and the like, with 130 on Ctrl-C.

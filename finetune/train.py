@@ -15,7 +15,7 @@ if not __package__:
 import torch
 
 from diffsr_hub.errors import UserError, exit_codes
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from finetune.acting.video import record
 from finetune.config import FinetuneConfig
 from finetune.running.export import export

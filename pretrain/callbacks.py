@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved.model_folder import write_bytes
+from diffsr_hub.files.atomic import write_bytes
 from pretrain.module import LOG_EVERY
 
 

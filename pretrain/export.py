@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from diffsr_hub.cards.card import write_card
-from diffsr_hub.cards.facts import FEW
+from diffsr_hub.cards.encoder_facts import FEW
 from diffsr_hub.data import Episodes
 from diffsr_hub.diagnostics import diagnose, draw, residual_table
+from diffsr_hub.files.atomic import whole_folder, write_json
 from diffsr_hub.model.encoder import DiffSR
-from diffsr_hub.saved.exported_folder import DATASET, DIAGNOSTICS, PICTURE, whole_folder
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.saved.file_names import DATASET, DIAGNOSTICS, PICTURE
 
 
 def export(

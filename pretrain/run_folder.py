@@ -9,9 +9,9 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.runs.command import dump
 from diffsr_hub.runs.run_folder import AnyRunFolder
-from diffsr_hub.saved.model_folder import write_json
 from pretrain.config import PretrainConfig
 
 _FIXED = (

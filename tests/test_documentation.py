@@ -17,7 +17,7 @@ from diffsr_hub.studies.comparison import compare
 from diffsr_hub.studies.matrix import matrix
 from diffsr_hub.studies.recorded_runs import read_runs
 from finetune.config import FinetuneConfig
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 from pretrain.config import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -99,9 +99,9 @@ def test_every_command_that_makes_a_matrix_parses(page: Path, monkeypatch: pytes
 
 def test_the_table_of_policies_is_that_of_their_records() -> None:
     page = (ROOT / "docs" / "datasets.md").read_text()
-    for robot in behaviour.robots():
-        for name, returns in [(entry.name, entry.returns) for entry in behaviour.load(robot).policies]:
-            cells = " | ".join(f"{returns[str(noise)]:,.0f}" for noise in behaviour.NOISE_LEVELS)
+    for robot in linear.robots():
+        for name, returns in [(entry.name, entry.returns) for entry in linear.load(robot).policies]:
+            cells = " | ".join(f"{returns[str(noise)]:,.0f}" for noise in linear.NOISE_LEVELS)
             assert f"| {name} | {cells} |" in page
 
 

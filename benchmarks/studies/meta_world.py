@@ -32,7 +32,7 @@ from benchmarks.studies.official_goals import GOALS, PAPER, evaluate, table
 from diffsr_hub.data.minari.ids import BUNDLED, bundled
 from diffsr_hub.data.minari.source import local_datasets
 from diffsr_hub.errors import exit_codes, unknown
-from diffsr_hub.saved.model_folder import write_text
+from diffsr_hub.files.atomic import write_text
 from diffsr_hub.studies.compare_verb import write_comparison
 from diffsr_hub.studies.comparison import compare
 from diffsr_hub.studies.recorded_runs import read_runs
@@ -47,8 +47,8 @@ SUCCESS = 0.5
 """the success rate of which it is counted how many steps it took"""
 EVALUATE_EVERY = 3_000
 """steps: an evaluation of ten episodes takes 5,000"""
-ARMS = study.ROOT / "benchmarks" / "metaworld.yaml"
-GROUPS = study.ROOT / "benchmarks" / "metaworld_groups.yaml"
+ARMS = study.STUDIES / "metaworld.yaml"
+GROUPS = study.STUDIES / "metaworld_groups.yaml"
 ABOUT = {
     "command": "python benchmarks/studies/meta_world.py --tasks door-close,window-close "
     "--arms benchmarks/studies/metaworld_groups.yaml",

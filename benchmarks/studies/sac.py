@@ -17,7 +17,7 @@ import torch
 from jsonargparse import auto_cli
 from stable_baselines3 import SAC
 
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from finetune.acting.environments import make
 from finetune.acting.evaluation import evaluate
 from finetune.running.training import EVALUATION_SEED

@@ -15,8 +15,8 @@ from typing import Any
 from diffsr_hub.cards.card import write_card
 from diffsr_hub.data.minari.ids import bundled
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved.exported_folder import TRANSFER
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
+from diffsr_hub.saved.file_names import TRANSFER
 from diffsr_hub.studies.comparison import REFERENCE, TaskComparison
 from diffsr_hub.studies.matrix_verb import write_matrix
 from diffsr_hub.studies.recorded_runs import RECORD
@@ -24,6 +24,7 @@ from diffsr_hub.studies.statistics import Waiting
 from finetune.sweep.plan import robot
 
 ROOT = Path(__file__).resolve().parents[2]
+STUDIES = Path(__file__).parent
 CARDS = ROOT / "model_cards"
 
 

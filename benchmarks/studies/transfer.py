@@ -29,7 +29,7 @@ from diffsr_hub.studies.compare_verb import write_comparison
 from finetune.sweep.plan import read_arms, robot, slug
 
 KEPT = study.ROOT / "docs" / "results" / "transfer"
-ARMS = [study.ROOT / "benchmarks" / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
+ARMS = [study.STUDIES / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
 ABOUT = {
     "command": "python benchmarks/studies/transfer.py",
     "source": "docs/transfer.md",

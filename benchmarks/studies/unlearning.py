@@ -60,7 +60,7 @@ def main(
         train: Whether to train, or only to tabulate what is kept.
     """
     if train:
-        names, arms = tasks.split(","), study.ROOT / "benchmarks" / "unlearning.yaml"
+        names, arms = tasks.split(","), study.STUDIES / "unlearning.yaml"
         study.pretrain_robots(names, seeds, workers)
         often = {"eval_every": total_steps // 10, "eval_episodes": 5}
         try:

@@ -6,16 +6,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from diffsr_hub.cards.facts import MISSING, agent_facts, encoder_facts
+from diffsr_hub.cards.facts import MISSING
 from diffsr_hub.cards.plain_text import jinja
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved import model_folder as pretrained
-from diffsr_hub.saved.exported_folder import CARD
-from diffsr_hub.saved.kinds import model_type
+from diffsr_hub.files.atomic import write_text
+from diffsr_hub.saved.file_names import CARD, CONFIG
+from diffsr_hub.saved.kinds import kind_of
 
 PLACEHOLDER = "path/to/this/folder"
-_KINDS = {"DiffSR": ("encoder.md", encoder_facts), "Agent": ("agent.md", agent_facts)}
-"""model type → the template of its card, and what that needs"""
 
 
 def write_card(folder: Path, source: str = PLACEHOLDER) -> None:
@@ -28,7 +26,7 @@ def write_card(folder: Path, source: str = PLACEHOLDER) -> None:
     Raises:
         UserError: A file or a fact is missing.
     """
-    pretrained.write_text(folder / CARD, render(folder, source))
+    write_text(folder / CARD, render(folder, source))
 
 
 def render(folder: Path, source: str = PLACEHOLDER) -> str:
@@ -37,12 +35,12 @@ def render(folder: Path, source: str = PLACEHOLDER) -> str:
     Raises:
         UserError: A file or a fact is missing.
     """
-    if not (folder / pretrained.CONFIG).is_file():
-        raise UserError(MISSING.format(folder, pretrained.CONFIG))
-    template, read_facts = _KINDS[model_type(folder / pretrained.CONFIG)]
-    text = files("model_cards").joinpath(template).read_text(encoding="utf-8")
+    if not (folder / CONFIG).is_file():
+        raise UserError(MISSING.format(folder, CONFIG))
+    kind = kind_of(folder / CONFIG)
+    text = files("model_cards").joinpath(kind.template).read_text(encoding="utf-8")
     try:
-        facts = read_facts(folder, source)
+        facts = kind.read_facts(folder, source)
         metadata = Markup(facts.pop("metadata").to_yaml(line_break="\n"))
         return jinja().from_string(text).render(metadata=metadata, **facts)
     except UserError:

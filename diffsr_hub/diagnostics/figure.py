@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from diffsr_hub.saved.model_folder import write_bytes
+from diffsr_hub.files.atomic import write_bytes
 
 # Okabe and Ito's palette: told apart by every common colour vision.
 _BLUE, _ORANGE, _GREEN, _PURPLE, _GREY, _BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8A8A8A", "#222222"

@@ -13,10 +13,12 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
 from diffsr_hub.errors import UserError, plain
-from diffsr_hub.saved import model_folder as pretrained
-from diffsr_hub.saved.exported_folder import DATASET, DIAGNOSTICS, RESULTS, TRAINING
+from diffsr_hub.files.strict_json import MAX_JSON_BYTES, read_json
+from diffsr_hub.saved.download import check_no_revision
+from diffsr_hub.saved.file_names import CONFIG, DATASET, DIAGNOSTICS, RESULTS, TRAINING
 from diffsr_hub.saved.hub_errors import one_line
-from diffsr_hub.saved.kinds import load_class, model_type
+from diffsr_hub.saved.kinds import Kind, kind_of
+from diffsr_hub.saved.model_folder import read_config
 
 TAG = "diffsr"
 """by which the Hub finds our models; every card has it"""
@@ -82,7 +84,7 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
         UserError: There is none, or its configuration is not that of a model of ours.
     """
     if os.path.isdir(source):
-        pretrained.check_no_revision(source, revision)
+        check_no_revision(source, revision)
         folder = Path(source)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
         return {"folder": plain(source)} | _contents(folder, sizes)
@@ -96,14 +98,14 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
 
 
 def _download_small(repository: str, info: ModelInfo, sizes: Mapping[str, int]) -> Path:
-    if pretrained.CONFIG not in sizes:
-        raise UserError(f"{repository} on the Hub has no {pretrained.CONFIG}: it is not a model of diffsr-hub")
-    if sizes[pretrained.CONFIG] > pretrained.MAX_JSON_BYTES:
-        raise UserError(f"{repository}: {pretrained.CONFIG} is larger than {pretrained.MAX_JSON_BYTES:,} bytes")
+    if CONFIG not in sizes:
+        raise UserError(f"{repository} on the Hub has no {CONFIG}: it is not a model of diffsr-hub")
+    if sizes[CONFIG] > MAX_JSON_BYTES:
+        raise UserError(f"{repository}: {CONFIG} is larger than {MAX_JSON_BYTES:,} bytes")
     for name in _SHOWN:
-        if name in sizes and sizes[name] <= pretrained.MAX_JSON_BYTES:
+        if name in sizes and sizes[name] <= MAX_JSON_BYTES:
             hf_hub_download(repository, name, revision=info.sha)
-    return Path(hf_hub_download(repository, pretrained.CONFIG, revision=info.sha)).parent
+    return Path(hf_hub_download(repository, CONFIG, revision=info.sha)).parent
 
 
 def _about_repository(info: ModelInfo, versions: str) -> dict[str, str]:
@@ -113,11 +115,11 @@ def _about_repository(info: ModelInfo, versions: str) -> dict[str, str]:
 
 
 def _contents(folder: Path, sizes: Mapping[str, int]) -> dict[str, str]:
-    kind = model_type(folder / pretrained.CONFIG)
-    arguments = pretrained.read_config(folder / pretrained.CONFIG, kind)
+    kind = kind_of(folder / CONFIG)
+    arguments = read_config(folder / CONFIG, kind.name)
     encoder = _dig(arguments, "encoder") or arguments
     facts = {
-        "model": kind,
+        "model": kind.name,
         "environment": plain(_dig(arguments, "env_id") or ""),
         "sizes": plain(", ".join(f"{name} {_dig(encoder, name)}" for name in ("obs_dim", "action_dim", "feature_dim"))),
         "parameters": f"{_count(kind, arguments):,}",
@@ -138,19 +140,19 @@ def _facts(file: Path) -> dict[str, str]:
     return {name: plain(value) for name, value in shown.items() if value not in (None, "")}
 
 
-def _count(kind: str, arguments: dict[str, Any]) -> int:
+def _count(kind: Kind, arguments: dict[str, Any]) -> int:
     """Parameters of a model of these sizes, of which nothing is allocated."""
     try:
         with torch.device("meta"):
-            return sum(parameter.numel() for parameter in load_class(kind)(**arguments).parameters())
+            return sum(parameter.numel() for parameter in kind.load_class()(**arguments).parameters())
     except TypeError as error:
-        raise UserError(f"{pretrained.CONFIG} does not describe a {kind}: {plain(error)}") from error
+        raise UserError(f"{CONFIG} does not describe a {kind.name}: {plain(error)}") from error
 
 
 def _read(file: Path) -> Any:
     """A JSON file, as far as it is there and can be read."""
     try:
-        return pretrained.read_json(file)
+        return read_json(file)
     except UserError:
         return None
 

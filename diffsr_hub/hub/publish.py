@@ -12,11 +12,10 @@ from huggingface_hub.hf_api import ModelInfo
 from diffsr_hub.errors import UserError
 from diffsr_hub.hub.names import check_ref, check_repository
 from diffsr_hub.hub.publishable import publishable
-from diffsr_hub.saved import model_folder as pretrained
-from diffsr_hub.saved.exported_folder import CARD
+from diffsr_hub.saved.file_names import CARD, CONFIG
 from diffsr_hub.saved.hub_errors import CLIENT_ERRORS, one_line
 from diffsr_hub.saved.integrity import git_hash
-from diffsr_hub.saved.kinds import model_type
+from diffsr_hub.saved.kinds import kind_of
 from diffsr_hub.saved.tokens import without_tokens
 
 _NOT_OURS_TO_REMOVE = frozenset({".gitattributes", "LICENSE"})
@@ -62,7 +61,7 @@ def publish(
     if tag is not None:
         check_ref("--tag", tag)
     files = publishable(folder, repository)
-    kind = model_type(folder / pretrained.CONFIG)
+    kind = kind_of(folder / CONFIG).name
     api = HfApi()
     with one_line(f"{folder} was not published as {repository}"):
         main = _open(api, repository, private)
@@ -116,12 +115,12 @@ def _check_kind(there: ModelInfo, kind: str) -> None:
     if files <= {CARD}:  # as the Hub's page makes a repository
         return
     refusal = f"{there.id} holds something else (%s); publish under another name"
-    if pretrained.CONFIG not in files:
-        raise UserError(refusal % f"no {pretrained.CONFIG}, but {', '.join(sorted(files)[:3])}")
+    if CONFIG not in files:
+        raise UserError(refusal % f"no {CONFIG}, but {', '.join(sorted(files)[:3])}")
     try:
-        found = model_type(Path(hf_hub_download(there.id, pretrained.CONFIG, revision=there.sha)))
+        found = kind_of(Path(hf_hub_download(there.id, CONFIG, revision=there.sha))).name
     except UserError:
-        raise UserError(refusal % f"a {pretrained.CONFIG} that is not of diffsr-hub") from None
+        raise UserError(refusal % f"a {CONFIG} that is not of diffsr-hub") from None
     if found != kind:
         raise UserError(refusal % f"a {found}, not a {kind}")
 

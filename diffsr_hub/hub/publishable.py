@@ -4,9 +4,8 @@ from pathlib import Path
 
 from diffsr_hub.cards.card import render
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved import model_folder as pretrained
-from diffsr_hub.saved.exported_folder import CARD, FILES, Files
-from diffsr_hub.saved.kinds import load_class, model_type
+from diffsr_hub.saved.file_names import CARD, CONFIG
+from diffsr_hub.saved.kinds import Kind, kind_of
 from diffsr_hub.saved.tokens import holds_token
 
 _BEGINNINGS = {".png": (b"\x89PNG\r\n", "a picture"), ".mp4": (b"ftyp", "a film")}
@@ -27,9 +26,9 @@ def publishable(folder: Path, repository: str) -> list[Path]:
         raise UserError(f"{folder} is not a folder")
     files = sorted(folder.iterdir())
     _check_plain(files)
-    kind = model_type(folder / pretrained.CONFIG)
-    _check_names(folder, {file.name for file in files}, FILES[kind])
-    load_class(kind).from_pretrained(folder)
+    kind = kind_of(folder / CONFIG)
+    _check_names(folder, {file.name for file in files}, kind)
+    kind.load_class().from_pretrained(folder)
     _check_beginnings(files)
     _check_card(folder, repository)
     _check_secrets(files)
@@ -42,10 +41,10 @@ def _check_plain(files: list[Path]) -> None:
             raise UserError(f"{file} is a link or a folder; only plain files are published")
 
 
-def _check_names(folder: Path, names: set[str], expected: Files) -> None:
-    if missing := sorted(expected.required - names):
+def _check_names(folder: Path, names: set[str], kind: Kind) -> None:
+    if missing := sorted(kind.required - names):
         raise UserError(f"{folder} lacks {', '.join(missing)}: it is not a whole export")
-    if extra := sorted(names - expected.required - expected.optional):
+    if extra := sorted(names - kind.required - kind.optional):
         raise UserError(f"{folder} holds {', '.join(map(repr, extra[:5]))}, which would be published: move it away")
 
 

@@ -38,7 +38,7 @@ def card_main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     from diffsr_hub.cards.card import write_card
     from diffsr_hub.hub.names import check_repository
-    from diffsr_hub.saved.exported_folder import CARD
+    from diffsr_hub.saved.file_names import CARD
 
     if options.repository is None:
         write_card(options.folder)

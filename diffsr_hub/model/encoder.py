@@ -15,7 +15,7 @@ from diffsr_hub.model.features import RandomFourierFeatures
 from diffsr_hub.model.networks import MLP, ResidualMLP
 from diffsr_hub.model.schedule import NoiseSchedule, ScheduleName
 from diffsr_hub.model.score import GradientScore, MatrixScore
-from diffsr_hub.saved import model_folder as pretrained
+from diffsr_hub.saved import model_folder
 from diffsr_hub.transitions import Transitions
 
 ScoreName = Literal["gradient", "matrix"]
@@ -176,7 +176,7 @@ class DiffSR(nn.Module):
         """
         if (found := {tensor.dtype for tensor in self.state_dict().values()}) != {torch.float32}:
             raise UserError(f"this encoder is {', '.join(map(str, found))}; only float32 is saved: call .float() first")
-        pretrained.save(Path(folder), "DiffSR", self.arguments, self.state_dict())
+        model_folder.save(Path(folder), "DiffSR", self.arguments, self.state_dict())
 
     @classmethod
     def from_pretrained(
@@ -200,7 +200,7 @@ class DiffSR(nn.Module):
         Raises:
             UserError: It is not there, not an encoder, of a newer format, or does not fit its configuration or `env`.
         """
-        model = pretrained.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
+        model = model_folder.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
         if env is not None:
             check_env(model.arguments, env)
         return model

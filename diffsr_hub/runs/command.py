@@ -49,7 +49,7 @@ def dump(config: Any, file: Path) -> None:
     """Write a config as YAML that `--config` reads back to an equal one."""
     import yaml
 
-    from diffsr_hub.saved.model_folder import write_text
+    from diffsr_hub.files.atomic import write_text
 
     write_text(file, yaml.safe_dump(settings(config), sort_keys=False))
 

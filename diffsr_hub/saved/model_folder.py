@@ -4,58 +4,27 @@ Nothing that is read here can execute: the configuration is JSON, the weights ar
 anything is allocated, and one missing or extra tensor is an error.
 """
 
-import errno
 import inspect
-import json
-import math
-import os
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RevisionNotFoundError,
-)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from diffsr_hub.errors import UserError
-from diffsr_hub.saved.hub_errors import CLIENT_ERRORS, brief, reason
-from diffsr_hub.saved.integrity import as_announced
+from diffsr_hub.errors import UserError, on_one_line
+from diffsr_hub.files.atomic import write_bytes, write_json
+from diffsr_hub.files.strict_json import read_json
+from diffsr_hub.saved.download import find
+from diffsr_hub.saved.file_names import CONFIG, WEIGHTS
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FORMAT_VERSION = 1
-MAX_JSON_BYTES = 1_000_000
 
 Model = TypeVar("Model", bound=nn.Module)
-
-
-def write_bytes(file: Path, content: bytes | memoryview) -> None:
-    """Write a file so that a reader finds the old one or the new one, never a half, and a failure leaves no debris."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a text file in UTF-8, atomically."""
-    write_bytes(file, text.encode())
-
-
-def write_json(file: Path, content: Any) -> None:
-    """Write strict JSON (no NaN, no infinity) atomically, with a stable layout."""
-    write_text(file, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -110,100 +79,6 @@ def load(
     return model.eval()
 
 
-def find(source: str | Path, *, revision: str | None, local_files_only: bool, token: str | None) -> tuple[Path, Path]:
-    """Locate configuration and weights in a folder, or download them from the Hub.
-
-    Raises:
-        UserError: Neither a folder with both files nor a repository that has them, or a folder and a revision.
-    """
-    if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
-        check_no_revision(source, revision)
-        return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
-    if os.path.exists(source):
-        raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
-    try:
-        config = _download(str(source), CONFIG, revision, local_files_only, token)
-        read_json(config)  # before weights of any size are asked for
-        # The weights of that very commit, wherever the branch has moved since; cached ones need no request then.
-        commit = config.parent.name if config.parent.parent.name == "snapshots" else revision
-        return config, _download(str(source), WEIGHTS, commit, local_files_only, token)
-    except UserError:
-        raise
-    except CLIENT_ERRORS as error:
-        raise UserError(_why_not(source, revision, error)) from None  # its text, and its causes', may show a token
-
-
-def _download(repository: str, name: str, revision: str | None, local_files_only: bool, token: str | None) -> Path:
-    """One file of the Hub; what was altered on the way or in the cache is downloaded once more."""
-    options: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "token": token}
-    file = Path(str(hf_hub_download(repository, name, **options)))
-    if as_announced(file):
-        return file
-    if not local_files_only:
-        file = Path(str(hf_hub_download(repository, name, force_download=True, **options)))
-        if as_announced(file):
-            return file
-    raise UserError(f"{repository}: {name} does not have the hash that the Hub announced; its copy is {file}")
-
-
-def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
-    if isinstance(error, HFValidationError):
-        return f"{source} is neither a folder that exists nor a repository id like org/name"
-    if isinstance(error, LocalEntryNotFoundError):
-        return f"{source} is neither a folder nor cached, and the Hub was not reached: {reason(error)}"
-    if isinstance(error, EntryNotFoundError):
-        return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not a model of diffsr-hub"
-    if isinstance(error, RevisionNotFoundError):
-        return f"{source} on the Hub has no revision {revision!r} (branch, tag or commit)"
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
-        return f"{source}: the cache cannot be written ({brief(error)}); load a commit that is in it, or set HF_HOME"
-    why, known = brief(error), reason(error)
-    return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
-
-
-def check_no_revision(folder: str | Path, revision: str | None) -> None:
-    """Refuse a version of what has none.
-
-    Raises:
-        UserError: A revision is asked for.
-    """
-    if revision is not None:
-        raise UserError(f"{folder} is a folder, which has no revisions: leave {revision!r} out")
-
-
-def read_json(file: Path, limit: int = MAX_JSON_BYTES) -> Any:
-    """The content of a JSON file of reasonable size, in which every number is finite.
-
-    Args:
-        file: A plain file, of which never more than `limit` bytes and one are read.
-        limit: Largest size in bytes; parsed, it may take 25 times as much.
-
-    Raises:
-        UserError: It is no plain file, larger, not JSON, or holds NaN, infinity or a number beyond float64.
-    """
-    try:
-        if file.exists() and not file.is_file():  # a pipe would never end, nor would /dev/zero
-            raise ValueError("it is not a file")
-        with file.open("rb") as opened:
-            content = opened.read(limit + 1)
-        if len(content) > limit:
-            raise ValueError(f"larger than {limit:,} bytes")
-        return json.loads(content.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError, OSError) as error:
-        raise UserError(f"{file} cannot be read as JSON: {_line(error)}") from error
-
-
-def _whole(text: str) -> int:
-    _finite(text)
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{reprlib.repr(text)} is not a finite number")
-    return number
-
-
 def read_config(file: Path, model_type: str) -> dict[str, Any]:
     """The constructor's arguments of a saved model.
 
@@ -242,7 +117,7 @@ def read_weights(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
             _compare(file, shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} is not a readable safetensors file: {_line(error)}") from error
+        raise UserError(f"{file} is not a readable safetensors file: {on_one_line(error)}") from error
     for name, tensor in tensors.items():
         if tensor.dtype != expected[name].dtype:
             raise UserError(f"{file}: tensor {name} is {tensor.dtype}, expected {expected[name].dtype}")
@@ -270,16 +145,3 @@ def _some(names: list[str]) -> str:
     """The first few names, for a message of one line."""
     shown = ", ".join(repr(name)[:100] for name in names[:3]) or "nothing"
     return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
-
-
-def _in_folder(folder: Path, name: str) -> Path:
-    file = folder / name
-    if file.is_file():
-        return file
-    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"})
-    hint = f"; {', '.join(pickles)} can run code when loaded and is never read" if pickles else ""
-    raise UserError(f"{folder} has no {name}{hint}: expected {CONFIG} and {WEIGHTS}")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffsr_hub.errors import exit_codes
+from diffsr_hub.files.atomic import write_json, write_text
 from diffsr_hub.runs.command import VerbParser, verb_parser, words
-from diffsr_hub.saved.model_folder import write_json, write_text
 
 if TYPE_CHECKING:
     from diffsr_hub.studies.comparison import Comparison

@@ -7,7 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffsr_hub.saved.model_folder import write_bytes
+from diffsr_hub.files.atomic import write_bytes
 from diffsr_hub.studies.comparison import Comparison, TaskComparison
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.runs.command import verb_parser
-from diffsr_hub.saved.model_folder import write_json
 
 if TYPE_CHECKING:
     from finetune.acting.evaluation import Evaluation

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from diffsr_hub.errors import UserError, plain
 from diffsr_hub.model.encoder import DiffSR, check_size, check_widths
 from diffsr_hub.model.env_check import check_env
-from diffsr_hub.saved import model_folder as pretrained
+from diffsr_hub.saved import model_folder
 from finetune.agent.actor import Actor, DeterministicActor, GaussianActor
 from finetune.agent.critic import TwinCritic
 
@@ -126,7 +126,7 @@ class Agent(nn.Module):
         Raises:
             UserError: The weights are not finite; nothing is written.
         """
-        pretrained.save(Path(folder), "Agent", self.arguments, self.state_dict())
+        model_folder.save(Path(folder), "Agent", self.arguments, self.state_dict())
 
     @classmethod
     def from_pretrained(
@@ -151,7 +151,7 @@ class Agent(nn.Module):
         Raises:
             UserError: It is not there, not an agent, of a newer format, or does not fit its configuration or `env`.
         """
-        model = pretrained.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
+        model = model_folder.load(cls, source, revision=revision, local_files_only=local_files_only, token=token)
         if env is not None:
             check_env(model.encoder.arguments, env, (model.arguments["action_low"], model.arguments["action_high"]))
         return model

@@ -9,7 +9,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved.model_folder import write_bytes
+from diffsr_hub.files.atomic import write_bytes
 
 _TENSOR, _STATE = "__tensor__", "state"
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diffsr_hub.cards.card import write_card
-from diffsr_hub.saved.exported_folder import CURVE, EVALUATION, RESULTS, TRAINING, VIDEO, whole_folder
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import whole_folder, write_json
+from diffsr_hub.saved.file_names import CURVE, EVALUATION, RESULTS, TRAINING, VIDEO
 from finetune.agent.agent import Agent
 from finetune.running.run_folder import RunFolder
 

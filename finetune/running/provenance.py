@@ -10,7 +10,7 @@ from typing import Any
 from diffsr_hub.data import load, resolve, software
 from diffsr_hub.errors import UserError
 from diffsr_hub.runs.command import command_line, settings
-from diffsr_hub.saved import model_folder as pretrained
+from diffsr_hub.saved.download import find
 from finetune.config import SCRATCH, FinetuneConfig
 
 
@@ -70,7 +70,7 @@ def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> di
 def _encoder(source: str, revision: str | None) -> dict[str, Any] | None:
     if source == SCRATCH:
         return None
-    config, weights = pretrained.find(source, revision=revision, local_files_only=False, token=None)
+    config, weights = find(source, revision=revision, local_files_only=False, token=None)
     in_cache = config.parent.parent.name == "snapshots" and not os.path.isdir(source)
     return {
         "source": source,

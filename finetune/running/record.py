@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffsr_hub.saved.model_folder import write_bytes, write_json, write_text
+from diffsr_hub.files.atomic import write_bytes, write_json, write_text
 from finetune.acting.evaluation import Evaluation
 from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder

@@ -14,8 +14,9 @@ import yaml
 from filelock import FileLock, Timeout
 
 from diffsr_hub.errors import UserError, unknown
+from diffsr_hub.files.atomic import write_text
 from diffsr_hub.runs.command import parse
-from diffsr_hub.saved.model_folder import CONFIG, write_text
+from diffsr_hub.saved.file_names import CONFIG
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.running.run_folder import RunFolder
 from finetune.sweep.launchers import Program

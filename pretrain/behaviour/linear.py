@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import unknown
-from diffsr_hub.saved.model_folder import write_text
+from diffsr_hub.files.atomic import write_text
 
 POLICIES = Path(__file__).parent / "policies"
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.4)

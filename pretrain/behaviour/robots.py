@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.errors import unknown
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 from pretrain.behaviour.linear import NOISE_LEVELS, Record, rollout
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
 
@@ -21,7 +21,7 @@ NAMESPACE = "mujoco"
 
 def namespaces() -> list[str]:
     """Of all robots with bundled policies, such as mujoco/hopper."""
-    return [f"{NAMESPACE}/{robot}" for robot in behaviour.robots()]
+    return [f"{NAMESPACE}/{robot}" for robot in linear.robots()]
 
 
 def members(word: str) -> Sequence[str]:
@@ -45,7 +45,7 @@ def play(names: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
         processes: Not used: which cell plays next depends on all episodes before.
     """
     for name in names:
-        record = behaviour.load(name.rpartition("/")[2])
+        record = linear.load(name.rpartition("/")[2])
         with closing(gym.make(record.env)) as env:
             yield _mixture(name, env, record, steps, seed)
 

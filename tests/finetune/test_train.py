@@ -35,7 +35,7 @@ WRAPPING = 190
 AT_A_STEP = """
 import os, signal, sys
 from finetune import train
-from finetune.training import Training
+from finetune.running.training import Training
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what is in the background without it
 original = Training.advance
 def advance(self):

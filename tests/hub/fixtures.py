@@ -12,7 +12,7 @@ from huggingface_hub.utils import _http, disable_progress_bars, enable_progress_
 
 from diffsr_hub import DiffSR
 from diffsr_hub.cards.card import write_card
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from finetune import Agent
 from tests.hub.samples import AGENT_NAME, EVALUATION, FILM, MADE_OF, NAME, ONLINE, REPORT, RESULTS, png
 from tests.hub.server import Hub, serve

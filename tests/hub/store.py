@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from diffsr_hub.saved.model_folder import write_bytes, write_json
+from diffsr_hub.files.atomic import write_bytes, write_json
 
 Files = dict[str, dict[str, Any]]
 LFS = (".safetensors", ".png", ".bin", ".hdf5", ".mp4")

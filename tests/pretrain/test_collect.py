@@ -19,7 +19,7 @@ from diffsr_hub.data import load, resolve
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.meta_world.names import GROUPS
 from pretrain import collect as module
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 from pretrain.collect import collect, main
 
 HOPPER = "mujoco/hopper"
@@ -90,8 +90,8 @@ def test_steps_are_shared_evenly_from_random_to_best(dataset: Any) -> None:
         cell = (kind["policy"], float(kind["noise"]))
         steps[cell] += len(episode.rewards)
         returns.setdefault(cell, []).append(episode.rewards.sum())
-    policies = [policy.name for policy in behaviour.load("hopper").policies]
-    assert set(steps) == {("random", 0.0), *((p, noise) for p in policies for noise in behaviour.NOISE_LEVELS)}
+    policies = [policy.name for policy in linear.load("hopper").policies]
+    assert set(steps) == {("random", 0.0), *((p, noise) for p in policies for noise in linear.NOISE_LEVELS)}
     # A cell plays only while it has the fewest steps, so that none is ahead of another by more than one episode.
     assert max(steps.values()) - min(steps.values()) <= 1000
     assert np.mean(returns["random", 0.0]) < 50 and np.mean(returns["best", 0.0]) > 2000
@@ -103,7 +103,7 @@ def test_steps_are_shared_evenly_from_random_to_best(dataset: Any) -> None:
 
 
 def test_it_says_what_it_is(dataset: Any) -> None:
-    best = behaviour.load("hopper").policies[0].returns["0.0"]
+    best = linear.load("hopper").policies[0].returns["0.0"]
     assert minari.get_normalized_score(dataset, np.array([best]))[0] == pytest.approx(1)
     assert dataset.env_spec.id == "Hopper-v5"
     env = dataset.recover_environment()
@@ -213,7 +213,7 @@ def test_senseless_numbers_are_refused(numbers: dict[str, int], root: Path) -> N
         collect(HOPPER, **numbers, say=silent)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("stage", ["robots.rollout", "collect._check_space", "collect.create_namespace"])
+@pytest.mark.parametrize("stage", ["behaviour.robots.rollout", "collect._check_space", "collect.create_namespace"])
 def test_an_interrupted_collection_leaves_nothing(stage: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> Iterator[None]:
         raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from benchmarks.studies.meta_world import (
     full_name,
     tasks_with_data,
 )
-from benchmarks.studies.study import ROOT, runs_beside
+from benchmarks.studies.study import ROOT, STUDIES, runs_beside
 from diffsr_hub.errors import UserError
 from diffsr_hub.studies import comparison_table
 from diffsr_hub.studies.comparison import compare
@@ -22,7 +22,7 @@ from diffsr_hub.studies.recorded_runs import read_runs
 from diffsr_hub.suites.meta_world.names import TASKS
 from finetune.sweep.plan import plan, read_arms, write_down
 
-ARMS, GROUPS = (ROOT / "benchmarks" / name for name in ("metaworld.yaml", "metaworld_groups.yaml"))
+ARMS, GROUPS = (STUDIES / name for name in ("metaworld.yaml", "metaworld_groups.yaml"))
 HAMMER = "metaworld/hammer-v3"
 
 

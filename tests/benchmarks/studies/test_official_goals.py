@@ -5,7 +5,7 @@ import pytest
 from benchmarks.studies import study
 from benchmarks.studies.meta_world import DEMONSTRATIONS, KEPT, PARTS
 from benchmarks.studies.official_goals import GOALS, PAPER, evaluate, table
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.studies.recorded_runs import RECORD
 from finetune.sweep.plan import PlannedRun
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.studies import study
 from diffsr_hub.errors import UserError
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.studies.recorded_runs import RECORD
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from benchmarks.studies.study import ROOT
+from benchmarks.studies.study import ROOT, STUDIES
 from benchmarks.studies.unlearning import HEAD, KEPT, table
 from diffsr_hub.studies.recorded_runs import Run, read_runs
 from finetune.sweep.plan import plan, read_arms, write_down
@@ -13,7 +13,7 @@ def test_a_drop_is_the_lowest_evaluation_per_first_one() -> None:
 
 
 def test_every_arm_is_one_that_a_run_can_have(tmp_path: Path) -> None:
-    write_down(plan(["Hopper-v5"], read_arms(ROOT / "benchmarks" / "unlearning.yaml"), [1], tmp_path, {}))
+    write_down(plan(["Hopper-v5"], read_arms(STUDIES / "unlearning.yaml"), [1], tmp_path, {}))
 
 
 def test_the_documented_table_is_that_of_the_raw_results_and_both_arms_begin_alike() -> None:

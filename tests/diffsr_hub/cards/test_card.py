@@ -8,7 +8,7 @@ import yaml
 
 from diffsr_hub import UserError, cli
 from diffsr_hub.cards.card import write_card
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 from tests.hub.samples import EVALUATION, ONLINE, RESULTS, TRANSFER
 
 pytest_plugins = ["tests.hub.fixtures"]

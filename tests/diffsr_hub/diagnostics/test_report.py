@@ -10,7 +10,7 @@ from diffsr_hub.data import Episodes
 from diffsr_hub.data.episodes import Part
 from diffsr_hub.diagnostics import diagnose, random_encoder, residual_table
 from diffsr_hub.diagnostics.heldout import draw_sample
-from diffsr_hub.saved.model_folder import write_json
+from diffsr_hub.files.atomic import write_json
 
 LENGTH, EPISODES, TRAIN, HELD_OUT = 40, 30, torch.arange(24), torch.arange(24, 30)
 NOISE = torch.tensor([0.3, 0.1, 0.0])

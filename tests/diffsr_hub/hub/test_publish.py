@@ -12,9 +12,9 @@ from huggingface_hub import snapshot_download
 
 from diffsr_hub import DiffSR, UserError, cli
 from diffsr_hub.cards.card import write_card
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.hub.publish import publish
 from diffsr_hub.hub.publishable import publishable
-from diffsr_hub.saved.model_folder import write_json
 from tests.hub.faults import Fault
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME, png
 from tests.hub.server import Hub

@@ -10,9 +10,9 @@ from huggingface_hub import snapshot_download
 
 from diffsr_hub import UserError, cli, from_pretrained
 from diffsr_hub.cards.card import write_card
+from diffsr_hub.files.atomic import write_json
 from diffsr_hub.hub.inspect import describe, list_models
 from diffsr_hub.hub.publish import publish
-from diffsr_hub.saved.model_folder import write_json
 from finetune import Agent
 from tests.hub.samples import AGENT_NAME, CLIENTS_OWN_WARNING, NAME, TRANSFER
 from tests.hub.server import Hub

@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 import finetune
 from diffsr_hub import UserError, from_pretrained
-from diffsr_hub.inspect_repo import describe
+from diffsr_hub.hub.inspect import describe
 
 def resident(what):
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what)]

@@ -16,7 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, Rep
 from safetensors.torch import load_file, save_file
 
 from diffsr_hub import DiffSR, UserError
-from diffsr_hub.saved import model_folder as pretrained
+from diffsr_hub.files.atomic import write_json
+from diffsr_hub.saved import download as download_module
 
 Make = Callable[..., DiffSR]
 GOLDEN = Path(__file__).parents[2] / "golden" / "encoder-v1"
@@ -149,7 +150,7 @@ def test_what_the_hub_answers_is_one_line(
         response: Any = SimpleNamespace(headers={}, request=None)
         raise kind("no such\n\nthing", response=response)
 
-    monkeypatch.setattr(pretrained, "hf_hub_download", refuse)
+    monkeypatch.setattr(download_module, "hf_hub_download", refuse)
     assert refusal("org/name").startswith(f"org/name {message}")
 
 
@@ -160,7 +161,7 @@ def test_the_hub_is_asked_for_the_revision_with_the_token(folder: Path, monkeypa
         asked.append((repository, name, options))
         return str(folder / name)
 
-    monkeypatch.setattr(pretrained, "hf_hub_download", download)
+    monkeypatch.setattr(download_module, "hf_hub_download", download)
     DiffSR.from_pretrained("org/name", revision="v1", token="secret")
     options = {"revision": "v1", "local_files_only": False, "token": "secret"}
     assert asked == [("org/name", name, options) for name in ("config.json", "model.safetensors")]
@@ -361,8 +362,8 @@ def test_saving_creates_the_folder_and_keeps_what_else_is_in_it(make_encoder: Ma
 
 
 def test_written_json_is_strict(tmp_path: Path) -> None:
-    pretrained.write_json(tmp_path / "x.json", {"ψ": 1})
+    write_json(tmp_path / "x.json", {"ψ": 1})
     assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "ψ": 1\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
-        pretrained.write_json(tmp_path / "x.json", float("nan"))
+        write_json(tmp_path / "x.json", float("nan"))
     assert [file.name for file in tmp_path.iterdir()] == ["x.json"]

@@ -20,7 +20,7 @@ from diffsr_hub.transitions import Transitions
 from finetune.learning.n_step import n_step
 from finetune.learning.offline import COLLECTABLE, OfflineData, load_offline
 from finetune.learning.replay import Batch, Replay
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 from tests.finetune.learning.stored import write
 from tests.finetune.toys import settings
 from tests.machine import isolate
@@ -246,7 +246,7 @@ def test_another_missing_dataset_is_only_missing(name):
 
 
 def test_what_can_be_collected_is_what_has_policies():
-    assert set(COLLECTABLE) == {f"mujoco/{robot}" for robot in behaviour.robots()}
+    assert set(COLLECTABLE) == {f"mujoco/{robot}" for robot in linear.robots()}
 
 
 def test_rows_do_not_cross_episodes():

@@ -15,7 +15,7 @@ from diffsr_hub import DiffSR, UserError, from_pretrained
 from diffsr_hub.cards.card import write_card
 from diffsr_hub.hub.publishable import publishable
 from diffsr_hub.runs.command import parse
-from diffsr_hub.saved.exported_folder import FILES
+from diffsr_hub.saved.kinds import AGENT
 from finetune import Agent, train
 from finetune.config import FinetuneConfig
 from finetune.running.export import results
@@ -53,11 +53,11 @@ def read(file: Path) -> Any:
 
 
 def test_a_run_leaves_a_folder_that_only_lacks_the_name_of_its_repository(run: Path) -> None:
-    assert {file.name for file in (run / "agent").iterdir()} == FILES["Agent"].required
+    assert {file.name for file in (run / "agent").iterdir()} == AGENT.required
     with pytest.raises(UserError, match=r"`diffsr card .* --repository org/agent` writes it anew"):
         publishable(run / "agent", "org/agent")
     write_card(run / "agent", "org/agent")
-    assert {file.name for file in publishable(run / "agent", "org/agent")} == FILES["Agent"].required
+    assert {file.name for file in publishable(run / "agent", "org/agent")} == AGENT.required
 
 
 def test_its_numbers_are_those_of_the_last_evaluation(run: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_film_that_cannot_be_made_costs_a_line_and_not_the_agent(
     monkeypatch.setattr(train, "record", fails)
     agent = train.run(replace(TINY, video_steps=3, run_dir=tmp_path / "run"))
     assert "no video: no screen\n" in capsys.readouterr().out
-    assert {file.name for file in agent.iterdir()} == FILES["Agent"].required
+    assert {file.name for file in agent.iterdir()} == AGENT.required
     assert isinstance(Agent.from_pretrained(agent), Agent)
 
 

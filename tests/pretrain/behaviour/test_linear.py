@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub.errors import UserError
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 from pretrain.behaviour.linear import NOISE_LEVELS, LinearPolicy, Record, load, mean_return, robots, rollout, save
 
 # What the project promises of its best policies; of the other robots only what their record claims.
@@ -25,7 +25,7 @@ def record() -> Record:
 
 def test_a_saved_record_loads_bit_equal(record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(record, tmp_path / "robot.json")
-    monkeypatch.setattr(behaviour, "POLICIES", tmp_path)
+    monkeypatch.setattr(linear, "POLICIES", tmp_path)
     loaded = load("robot")
     assert robots() == ["robot"]
     assert [loaded.env, loaded.algorithm, loaded.command] == [record.env, record.algorithm, record.command]

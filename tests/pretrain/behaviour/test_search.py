@@ -10,8 +10,7 @@ from sb3_contrib import ARS
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
-from pretrain.behaviour import linear as behaviour
-from pretrain.behaviour import search
+from pretrain.behaviour import linear, search
 from pretrain.behaviour.linear import LinearPolicy, mean_return
 from pretrain.behaviour.search import fold, main, tiers
 
@@ -49,8 +48,8 @@ def test_a_tiny_search_ships_a_policy(
     folder = tmp_path / "new"
     main(["invertedpendulum", "--steps", "600", "--every", "1", "--folder", str(folder)])
     assert "best" in capsys.readouterr().out
-    monkeypatch.setattr(behaviour, "POLICIES", folder)
-    record = behaviour.load("invertedpendulum")
+    monkeypatch.setattr(linear, "POLICIES", folder)
+    record = linear.load("invertedpendulum")
     assert record.command == "python pretrain/behaviour/search.py invertedpendulum --steps 600 --seed 0 --every 1"
     assert [policy.name for policy in record.policies] == ["best", "medium", "weak"]
     assert record.policies[0].weight.shape == (1, 4) and record.policies[0].bias.shape == (1,)

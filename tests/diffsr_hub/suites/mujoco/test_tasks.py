@@ -20,7 +20,7 @@ from diffsr_hub.errors import UserError
 from diffsr_hub.suites.mujoco.rewards import HALF_CHEETAH, HOPPER, WALKER2D, Robot, fallen, speed
 from diffsr_hub.suites.mujoco.tasks import TASKS, change_dynamics, relabel, task
 from diffsr_hub.transitions import Transitions
-from pretrain.behaviour import linear as behaviour
+from pretrain.behaviour import linear
 
 PAGE = Path(__file__).parents[4] / "docs" / "tasks.md"
 ROBOTS = [HOPPER, HALF_CHEETAH, WALKER2D]
@@ -48,7 +48,7 @@ def play(env: gym.Env[Any, Any], steps: int, act: Act | None = None, seed: int =
 
 def skilled(env_id: str) -> Act:
     """The best bundled policy of the robot."""
-    return behaviour.load(TASKS[env_id].robot.env_id.partition("-")[0].lower()).policies[0]
+    return linear.load(TASKS[env_id].robot.env_id.partition("-")[0].lower()).policies[0]
 
 
 def simulation(env_id: str) -> Any:

@@ -1,31 +1,32 @@
-"""An exported folder: the files that it has, and how it comes into its place: whole, or not at all."""
+"""Files and folders that come into their place whole, or not at all."""
 
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-
-from diffsr_hub.saved.model_folder import CONFIG, WEIGHTS
-
-CARD = "README.md"
-DATASET, DIAGNOSTICS, PICTURE, TRANSFER = "dataset.json", "diagnostics.json", "diagnostics.png", "transfer.json"
-TRAINING, EVALUATION, RESULTS = "training.json", "evaluation.json", "results.json"
-CURVE, VIDEO = "learning_curve.png", "replay.mp4"
+from typing import Any
 
 
-class Files(NamedTuple):
-    """The files of one kind of folder."""
+def write_bytes(file: Path, content: bytes | memoryview) -> None:
+    """Write a file so that a reader finds the old one or the new one, never a half, and a failure leaves no debris."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
 
-    required: frozenset[str]
-    optional: frozenset[str]
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file in UTF-8, atomically."""
+    write_bytes(file, text.encode())
 
 
-FILES = {
-    "DiffSR": Files(frozenset({CONFIG, WEIGHTS, CARD, DATASET, DIAGNOSTICS, PICTURE}), frozenset({TRANSFER})),
-    "Agent": Files(frozenset({CONFIG, WEIGHTS, CARD, TRAINING, EVALUATION, RESULTS, CURVE}), frozenset({VIDEO})),
-}
-"""model type → what its folder holds; whatever is not named here is never published"""
+def write_json(file: Path, content: Any) -> None:
+    """Write strict JSON (no NaN, no infinity) atomically, with a stable layout."""
+    write_text(file, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 @contextmanager

@@ -1,0 +1,90 @@
+"""Where a model's files are: in a folder of this machine, or downloaded from the Hub."""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from diffsr_hub.errors import UserError
+from diffsr_hub.files.strict_json import read_json
+from diffsr_hub.saved.file_names import CONFIG, WEIGHTS
+from diffsr_hub.saved.hub_errors import CLIENT_ERRORS, brief, reason
+from diffsr_hub.saved.integrity import as_announced
+
+
+def find(source: str | Path, *, revision: str | None, local_files_only: bool, token: str | None) -> tuple[Path, Path]:
+    """Locate configuration and weights in a folder, or download them from the Hub.
+
+    Raises:
+        UserError: Neither a folder with both files nor a repository that has them, or a folder and a revision.
+    """
+    if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
+        check_no_revision(source, revision)
+        return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
+    if os.path.exists(source):
+        raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
+    try:
+        config = _download(str(source), CONFIG, revision, local_files_only, token)
+        read_json(config)  # before weights of any size are asked for
+        # The weights of that very commit, wherever the branch has moved since; cached ones need no request then.
+        commit = config.parent.name if config.parent.parent.name == "snapshots" else revision
+        return config, _download(str(source), WEIGHTS, commit, local_files_only, token)
+    except UserError:
+        raise
+    except CLIENT_ERRORS as error:
+        raise UserError(_why_not(source, revision, error)) from None  # its text, and its causes', may show a token
+
+
+def _download(repository: str, name: str, revision: str | None, local_files_only: bool, token: str | None) -> Path:
+    """One file of the Hub; what was altered on the way or in the cache is downloaded once more."""
+    options: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "token": token}
+    file = Path(str(hf_hub_download(repository, name, **options)))
+    if as_announced(file):
+        return file
+    if not local_files_only:
+        file = Path(str(hf_hub_download(repository, name, force_download=True, **options)))
+        if as_announced(file):
+            return file
+    raise UserError(f"{repository}: {name} does not have the hash that the Hub announced; its copy is {file}")
+
+
+def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
+    if isinstance(error, HFValidationError):
+        return f"{source} is neither a folder that exists nor a repository id like org/name"
+    if isinstance(error, LocalEntryNotFoundError):
+        return f"{source} is neither a folder nor cached, and the Hub was not reached: {reason(error)}"
+    if isinstance(error, EntryNotFoundError):
+        return f"{source} on the Hub has no {CONFIG} and {WEIGHTS}: it is not a model of diffsr-hub"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{source} on the Hub has no revision {revision!r} (branch, tag or commit)"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+        return f"{source}: the cache cannot be written ({brief(error)}); load a commit that is in it, or set HF_HOME"
+    why, known = brief(error), reason(error)
+    return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
+
+
+def check_no_revision(folder: str | Path, revision: str | None) -> None:
+    """Refuse a version of what has none.
+
+    Raises:
+        UserError: A revision is asked for.
+    """
+    if revision is not None:
+        raise UserError(f"{folder} is a folder, which has no revisions: leave {revision!r} out")
+
+
+def _in_folder(folder: Path, name: str) -> Path:
+    file = folder / name
+    if file.is_file():
+        return file
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"})
+    hint = f"; {', '.join(pickles)} can run code when loaded and is never read" if pickles else ""
+    raise UserError(f"{folder} has no {name}{hint}: expected {CONFIG} and {WEIGHTS}")
