@@ -56,14 +56,6 @@ def test_an_older_version_is_described_as_it_was(hub: Hub, folder: Path) -> None
     assert describe(NAME, old)["commit"] == old != describe(NAME)["commit"]
 
 
-def test_the_command_prints_a_line_for_each(hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["info", str(folder)])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(describe(str(folder)))
-    assert "sizes             obs_dim 3, action_dim 2, feature_dim 6" in lines
-    assert hub.requests == []
-
-
 def test_the_list_shows_ours_and_what_they_are_about(
     hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

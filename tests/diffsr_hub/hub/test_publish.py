@@ -1,6 +1,5 @@
 """Publishing over HTTP: the folder as it is, whole or not at all, and never over something else."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,43 +9,17 @@ import huggingface_hub.constants as settings
 import pytest
 from huggingface_hub import snapshot_download
 
-from diffsr_hub import DiffSR, UserError, cli
+from diffsr_hub import DiffSR, UserError
 from diffsr_hub.cards.card import write_card
-from diffsr_hub.files.atomic import write_json
 from diffsr_hub.hub.publish import publish
-from diffsr_hub.hub.publishable import publishable
 from tests.hub.faults import Fault
+from tests.hub.publishing import contents, refusal, rewrite
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME, png
 from tests.hub.server import Hub
 from tests.hub.store import Refusal
 
 pytest_plugins = ["tests.hub.fixtures"]
 pytestmark = pytest.mark.filterwarnings(CLIENTS_OWN_WARNING)
-
-
-def contents(folder: str | Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
-
-
-def rewrite(folder: Path, model: DiffSR | None = None, **facts: Any) -> None:
-    """Make another version: of another model, or of other facts in diagnostics.json."""
-    if model is not None:
-        model.save_pretrained(folder)
-    report = json.loads((folder / "diagnostics.json").read_text())
-    write_json(folder / "diagnostics.json", report | facts)
-    write_card(folder, NAME)
-
-
-def refusal(folder: Path, name: str = NAME, **options: Any) -> str:
-    """The message with which publishing is refused; the folder is as it was."""
-    before = contents(folder) if folder.is_dir() else {}
-    with pytest.raises(UserError) as caught:
-        publish(folder, name, **options)
-    message = str(caught.value)
-    assert "\n" not in message and len(message) < 700, message
-    assert "hf_" not in message.replace("hf_hub_", "")
-    assert not before or contents(folder) == before
-    return message
 
 
 # --- what is there afterwards ----------------------------------------------------------------------------------------
@@ -101,17 +74,6 @@ def test_a_public_repository_is_not_taken_for_a_private_one(hub: Hub, folder: Pa
     assert hub.store.resolve("models", NAME, "main") == before
 
 
-# --- the command -----------------------------------------------------------------------------------------------------
-
-
-def test_the_command_prints_address_and_commit(hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["publish", str(folder), NAME, "--tag", "v1", "--revision", "b", "--message", "m", "--private"])
-    url, commit, load = capsys.readouterr().out.splitlines()
-    assert url == f"{hub.url}/{NAME}"
-    assert commit == f"commit {hub.store.resolve('models', NAME, 'v1')}"
-    assert load == f'DiffSR.from_pretrained("{NAME}", revision="{commit.split()[1]}")'
-
-
 def test_a_password_in_the_address_of_the_hub_is_not_printed(
     hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,151 +81,6 @@ def test_a_password_in_the_address_of_the_hub_is_not_printed(
     hub.tokens["Basic dXNlcjpzZWNyZXQ="] = True  # what the client sends for that, and no token
     done = publish(folder, NAME)
     assert done.url == f"{hub.url}/{NAME}".replace("http://", "http://***@")
-
-
-def test_a_dry_run_shows_files_and_sizes_and_asks_nothing(
-    hub: Hub, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cli.main(["publish", str(folder), NAME, "--dry_run"])
-    out = capsys.readouterr().out
-    for name, content in contents(folder).items():
-        assert re.search(rf"^ +{len(content):,}  {re.escape(name)}$", out, re.MULTILINE)
-    assert hub.requests == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "the following arguments are required: folder, org/name (see diffsr publish --help)"),
-        (["nowhere", NAME, "--dry_run"], "nowhere is not a folder"),
-        (["nowhere", "name"], "'name' is no repository: one is called like org/name"),
-        (["nowhere", "../name"], "'../name' is no repository: one is called like org/name"),
-        (["nowhere", NAME, "--tags=v1"], "unrecognized arguments: --tags=v1 (see diffsr publish --help)"),
-    ],
-)
-def test_a_mistake_on_the_command_line_is_one_line(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        cli.main(["publish", *arguments])
-    assert (end.value.code, capsys.readouterr().err) == (2, f"error: {message}\n")
-
-
-def test_the_card_is_written_anew_for_a_repository(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["card", str(folder)])
-    assert 'from_pretrained("path/to/this/folder")' in (folder / "README.md").read_text()
-    cli.main(["card", str(folder), "--repository", "org/other"])
-    assert 'from_pretrained("org/other")' in (folder / "README.md").read_text()
-    assert capsys.readouterr().out == f"{folder / 'README.md'}\n" * 2
-
-
-# --- a folder that is not ready --------------------------------------------------------------------------------------
-
-
-def edit_card(folder: Path, old: str, new: str) -> None:
-    text = (folder / "README.md").read_text()
-    assert old in text
-    (folder / "README.md").write_text(text.replace(old, new))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("0.900", "0.999"),
-        ("license: mit\n", ""),
-        ("license: mit\n", "license: &a mit\nx: *a\n"),
-        ("## Limits", "## Limits <script>alert(1)</script>"),
-        (f'"{NAME}"', '"path/to/this/folder"'),
-        (f'"{NAME}"', '"org/other"'),
-        ("](diagnostics.png)", "](../secret.png)"),
-    ],
-)
-def test_a_card_that_its_files_do_not_render_is_refused_and_nothing_is_asked(
-    hub: Hub, folder: Path, old: str, new: str
-) -> None:
-    edit_card(folder, old, new)
-    assert refusal(folder) == (
-        f"{folder / 'README.md'} is not what its files say of {NAME}: "
-        f"`diffsr card {folder} --repository {NAME}` writes it anew"
-    )
-    assert hub.requests == []
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 2_000_000], ids=["nothing", "no text", "too large"])
-def test_a_card_that_is_none(folder: Path, content: bytes) -> None:
-    (folder / "README.md").write_bytes(content)
-    assert "README.md is not what its files say" in refusal(folder)
-
-
-def test_a_card_tells_to_load_the_repository_that_it_is_published_in(hub: Hub, folder: Path) -> None:
-    assert "is not what its files say of org/other: " in refusal(folder, "org/other")
-    cli.main(["card", str(folder), "--repository", "org/other"])
-    publish(folder, "org/other")
-
-
-@pytest.mark.parametrize("name", ["dataset.json", "diagnostics.json", "transfer.json"])
-@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "null", '{"rows": NaN}'])
-def test_a_file_that_a_card_cannot_be_written_from_is_named(hub: Hub, folder: Path, name: str, content: str) -> None:
-    (folder / name).write_text(content)
-    assert name in refusal(folder)
-    assert hub.requests == []
-
-
-@pytest.mark.parametrize("name", ["not a repo", "", "name", "org/name.git", 'org/x"); import os; ("'])
-def test_a_card_is_written_for_a_repository_only(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    before = contents(folder)
-    with pytest.raises(SystemExit):
-        cli.main(["card", str(folder), "--repository", name])
-    assert capsys.readouterr().err == f"error: {name!r} is no repository: one is called like org/name\n"
-    assert contents(folder) == before
-
-
-def test_a_picture_that_is_none(folder: Path) -> None:
-    (folder / "diagnostics.png").write_bytes(b"<script>")
-    assert "diagnostics.png is not a picture" in refusal(folder)
-
-
-@pytest.mark.parametrize("name", ["last.ckpt", "model.pt", ".env", "pytorch_model.bin", "replay_buffer.pkl", "x.py"])
-def test_other_files_are_never_published(folder: Path, name: str) -> None:
-    (folder / name).write_bytes(b"")
-    assert f"holds {name!r}, which would be published: move it away" in refusal(folder)
-
-
-@pytest.mark.parametrize(
-    "name", ["README.md", "dataset.json", "diagnostics.json", "diagnostics.png", "model.safetensors"]
-)
-def test_a_part_of_an_export_is_not_published(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    assert f"lacks {name}: it is not a whole export" in refusal(folder)
-
-
-def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("{}")
-    (folder / "dataset.json").unlink()
-    (folder / "dataset.json").symlink_to(tmp_path / "secret")
-    assert "dataset.json is a link or a folder" in refusal(folder)
-
-
-@pytest.mark.parametrize("token", ["hf_" + "aB3" * 12, "hf_writer"])
-def test_a_token_in_a_text_is_not_published(hub: Hub, folder: Path, token: str) -> None:
-    made_of = json.loads((folder / "dataset.json").read_text())
-    made_of["training"]["command"] = f"HF_TOKEN={token} diffsr pretrain"
-    write_json(folder / "dataset.json", made_of)
-    write_card(folder, NAME)
-    assert re.search(r"(README.md|dataset.json) holds an access token: take it out, revoke it", refusal(folder))
-    assert hub.requests == []
-
-
-def test_a_folder_that_does_not_load_strictly(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"feature_dim": 7}))
-    assert "does not fit its config.json" in refusal(folder)
-    (folder / "config.json").write_text(json.dumps(config | {"model_type": "GPT"}))
-    assert "unknown model_type in" in refusal(folder)
-
-
-def test_a_good_folder_is_listed_by_name(folder: Path) -> None:
-    assert [file.name for file in publishable(folder, NAME)] == sorted(contents(folder))
 
 
 # --- what is there already -------------------------------------------------------------------------------------------
@@ -321,17 +138,6 @@ def test_a_branch_is_no_tag_and_a_tag_no_branch(hub: Hub, folder: Path) -> None:
     assert f"v1 is a tag of {NAME}, which never moves; --revision takes a branch" in refusal(folder, revision="v1")
     assert f"main is a branch of {NAME}, which moves; --tag takes another name" in refusal(folder, tag="main")
     assert "b is a branch" in refusal(folder, revision="b", tag="b")
-
-
-@pytest.mark.parametrize(
-    "name", ["", "bad name", "a..b", "x" * 101, "-x", "a/", "a//b", "v1.lock", "refs/pr/1", "v1\n", "0" * 40]
-)
-@pytest.mark.parametrize("flag", ["revision", "tag"])
-def test_a_name_that_the_hub_would_not_take_is_refused_before_it_is_asked(
-    hub: Hub, folder: Path, flag: str, name: str
-) -> None:
-    assert f"--{flag} " in refusal(folder, **{flag: name})
-    assert hub.requests == []
 
 
 @pytest.mark.parametrize("files", [["README.md"], ["README.md", "LICENSE"]])

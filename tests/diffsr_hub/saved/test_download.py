@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,15 +9,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import gymnasium as gym
 import huggingface_hub.constants as settings
-import numpy as np
 import pytest
 import torch
+from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from diffsr_hub import DiffSR, UserError
 from diffsr_hub.hub.inspect import describe
 from diffsr_hub.hub.publish import publish
+from diffsr_hub.saved import download as download_module
 from diffsr_hub.saved.integrity import as_announced
 from diffsr_hub.saved.kinds import from_pretrained
 from tests.hub.faults import Fault
@@ -53,15 +52,6 @@ def move(hub: Hub, model: DiffSR, tmp_path: Path) -> str:
 
 
 # --- what is asked ---------------------------------------------------------------------------------------------------
-
-
-def test_the_class_is_the_one_that_the_configuration_names(commit: str, folder: Path) -> None:
-    for source in (NAME, folder):
-        model = from_pretrained(source)
-        assert type(model) is DiffSR and not model.training
-    expected = DiffSR.from_pretrained(folder)
-    obs, action = torch.randn(4, 3), torch.rand(4, 2)
-    assert torch.equal(from_pretrained(NAME).psi(obs, action), expected.psi(obs, action))
 
 
 def test_a_pinned_commit_that_is_cached_makes_no_request(hub: Hub, commit: str) -> None:
@@ -278,62 +268,63 @@ def test_a_cache_for_reading_only_serves_what_is_pinned(
     assert from_pretrained(NAME, revision=commit).arguments["obs_dim"] == 3
 
 
-# --- does it fit the environment -------------------------------------------------------------------------------------
-
-BOX = gym.spaces.Box(-1, 1, (3,))
-FITS = [
-    (BOX, gym.spaces.Box(-1, 1, (2,))),
-    (gym.spaces.Box(-1, 1, (1, 3)), gym.spaces.Discrete(2, start=5)),
-    (gym.spaces.Dict(a=gym.spaces.Box(-1, 1, (1,)), b=gym.spaces.Discrete(2)), gym.spaces.MultiBinary(2)),
-    (gym.spaces.Tuple([gym.spaces.Discrete(2), gym.spaces.Box(-1, 1, ())]), gym.spaces.MultiDiscrete(np.array([2]))),
-]
+# --- where a model is ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("observation_space", "action_space"), FITS)
-def test_an_environment_of_its_sizes_fits(folder: Path, observation_space: Any, action_space: Any) -> None:
-    env = SimpleNamespace(observation_space=observation_space, action_space=action_space)
-    assert sum(gym.spaces.flatdim(space) for space in vars(env).values()) == 5
-    from_pretrained(folder, env=env)
-
-
-def test_a_vector_of_environments_is_looked_at_as_one(folder: Path) -> None:
-    one = {"single_observation_space": BOX, "single_action_space": gym.spaces.Discrete(2)}
-    batch = {"observation_space": gym.spaces.Box(-1, 1, (7, 3)), "action_space": gym.spaces.MultiDiscrete([2] * 7)}
-    from_pretrained(folder, env=SimpleNamespace(**one, **batch))
-
-
-def test_what_does_not_fit_is_named(folder: Path) -> None:
-    env = SimpleNamespace(observation_space=gym.spaces.Box(-1, 1, (17,)), action_space=gym.spaces.Discrete(6))
-    message = refusal(folder, env=env)
-    assert "its observation_space has 17 numbers, and the model's obs_dim is 3" in message
-    assert "its action_space has 6 numbers, and the model's action_dim is 2" in message
-    assert message.endswith("one that fits has obs_dim 17 and action_dim 6")
-    odd = SimpleNamespace(observation_space=gym.spaces.Text(5), action_space=gym.spaces.Graph(BOX, None))
-    assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=odd))) == 2
-    assert len(re.findall("cannot be flattened into numbers", refusal(folder, env=object()))) == 2
-
-
-def test_actions_without_bounds_cannot_be_scaled(folder: Path) -> None:
-    endless = gym.spaces.Box(-np.inf, np.inf, (1,))
-    for actions in (gym.spaces.Box(-1, np.inf, (2,)), gym.spaces.Dict(a=endless, b=gym.spaces.Box(-1, 1, (1,)))):
-        env = SimpleNamespace(observation_space=gym.spaces.Box(-np.inf, np.inf, (3,)), action_space=actions)
-        assert "have no bounds, by which they are scaled to [-1, 1]" in refusal(folder, env=env)
+def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is a file; give the folder" in refusal(tmp_path / "file")
+    assert "neither a folder that exists nor a repository id" in refusal(tmp_path / "nothing" / "here")
+    assert "neither a folder that exists nor a repository id" in refusal("x" * 300)
+    assert "neither a folder that exists nor a repository id" in refusal("a\0b")
+    assert "neither a folder nor cached" in refusal("no-such-org/no-such-encoder", local_files_only=True)
 
 
 @pytest.mark.parametrize(
-    "actions",
+    ("kind", "message"),
     [
-        gym.spaces.Discrete(2),
-        gym.spaces.MultiBinary(2),
-        gym.spaces.Dict(a=gym.spaces.Box(-2, 1, (2,))),
-        gym.spaces.Box(-2, 1, (1, 2)),
-        gym.spaces.Box(-2, 2, (2,)),
-        gym.spaces.Box(-1, 1, (2,)),
-        gym.spaces.Box(-np.inf, np.inf, (2,)),
+        (
+            RemoteEntryNotFoundError,
+            "on the Hub has no config.json and model.safetensors: it is not a model of diffsr-hub",
+        ),
+        (RepositoryNotFoundError, "is not a folder, and the Hub did not give it: no such thing"),
+        (HfHubHTTPError, "is not a folder, and the Hub did not give it: no such thing"),
     ],
-    ids=str,
 )
-def test_an_agent_fits_where_it_can_act(agent_folder: Path, actions: Any) -> None:
-    from_pretrained(agent_folder, env=SimpleNamespace(observation_space=BOX, action_space=gym.spaces.Box(-2, 1, (2,))))
-    message = refusal(agent_folder, env=SimpleNamespace(observation_space=BOX, action_space=actions))
-    assert ("its actions" in message and "[-2.0, -2.0] to [1.0, 1.0]" in message) or "have no bounds" in message
+def test_what_the_hub_answers_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, kind: type[HfHubHTTPError], message: str
+) -> None:
+    def refuse(*arguments: object, **options: object) -> str:
+        response: Any = SimpleNamespace(headers={}, request=None)
+        raise kind("no such\n\nthing", response=response)
+
+    monkeypatch.setattr(download_module, "hf_hub_download", refuse)
+    assert refusal("org/name").startswith(f"org/name {message}")
+
+
+def test_the_hub_is_asked_for_the_revision_with_the_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(repository: str, name: str, **options: object) -> str:
+        asked.append((repository, name, options))
+        return str(folder / name)
+
+    monkeypatch.setattr(download_module, "hf_hub_download", download)
+    DiffSR.from_pretrained("org/name", revision="v1", token="secret")
+    options = {"revision": "v1", "local_files_only": False, "token": "secret"}
+    assert asked == [("org/name", name, options) for name in ("config.json", "model.safetensors")]
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert f"{folder} has no {name}: expected config.json and model.safetensors" in refusal(folder)
+    (folder / name).mkdir()
+    assert f"has no {name}" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "last.ckpt", "model.pt"])
+def test_pickles_are_never_read(folder: Path, name: str) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / name).write_bytes(b"cos\nsystem\n(S'touch /tmp/diffsr-was-here'\ntR.")
+    assert f"{name} can run code when loaded and is never read" in refusal(folder)

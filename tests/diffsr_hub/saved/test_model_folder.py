@@ -7,17 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from diffsr_hub import DiffSR, UserError
-from diffsr_hub.files.atomic import write_json
-from diffsr_hub.saved import download as download_module
 
 Make = Callable[..., DiffSR]
 GOLDEN = Path(__file__).parents[2] / "golden" / "encoder-v1"
@@ -120,68 +116,6 @@ except UserError as error:
     assert done.stdout.count("\n") == 1
 
 
-# --- where an encoder is ---------------------------------------------------------------------------------------------
-
-
-def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert "is a file; give the folder" in refusal(tmp_path / "file")
-    assert "neither a folder that exists nor a repository id" in refusal(tmp_path / "nothing" / "here")
-    assert "neither a folder that exists nor a repository id" in refusal("x" * 300)
-    assert "neither a folder that exists nor a repository id" in refusal("a\0b")
-    assert "neither a folder nor cached" in refusal("no-such-org/no-such-encoder", local_files_only=True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        (
-            RemoteEntryNotFoundError,
-            "on the Hub has no config.json and model.safetensors: it is not a model of diffsr-hub",
-        ),
-        (RepositoryNotFoundError, "is not a folder, and the Hub did not give it: no such thing"),
-        (HfHubHTTPError, "is not a folder, and the Hub did not give it: no such thing"),
-    ],
-)
-def test_what_the_hub_answers_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, kind: type[HfHubHTTPError], message: str
-) -> None:
-    def refuse(*arguments: object, **options: object) -> str:
-        response: Any = SimpleNamespace(headers={}, request=None)
-        raise kind("no such\n\nthing", response=response)
-
-    monkeypatch.setattr(download_module, "hf_hub_download", refuse)
-    assert refusal("org/name").startswith(f"org/name {message}")
-
-
-def test_the_hub_is_asked_for_the_revision_with_the_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def download(repository: str, name: str, **options: object) -> str:
-        asked.append((repository, name, options))
-        return str(folder / name)
-
-    monkeypatch.setattr(download_module, "hf_hub_download", download)
-    DiffSR.from_pretrained("org/name", revision="v1", token="secret")
-    options = {"revision": "v1", "local_files_only": False, "token": "secret"}
-    assert asked == [("org/name", name, options) for name in ("config.json", "model.safetensors")]
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_missing_file_is_named(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    assert f"{folder} has no {name}: expected config.json and model.safetensors" in refusal(folder)
-    (folder / name).mkdir()
-    assert f"has no {name}" in refusal(folder)
-
-
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "last.ckpt", "model.pt"])
-def test_pickles_are_never_read(folder: Path, name: str) -> None:
-    (folder / "model.safetensors").unlink()
-    (folder / name).write_bytes(b"cos\nsystem\n(S'touch /tmp/diffsr-was-here'\ntR.")
-    assert f"{name} can run code when loaded and is never read" in refusal(folder)
-
-
 # --- configuration ---------------------------------------------------------------------------------------------------
 
 
@@ -190,15 +124,6 @@ def test_pickles_are_never_read(folder: Path, name: str) -> None:
     [
         (b"", "cannot be read as JSON"),
         (b"{", "cannot be read as JSON"),
-        (b"\xff\xfe{}", "cannot be read as JSON"),
-        (b"[" * 200_000, "cannot be read as JSON"),
-        (b'{"a":' * 100_000, "cannot be read as JSON"),
-        (b"[" + b"1," * 1_000_000 + b"1]", "larger than 1,000,000 bytes"),
-        (
-            b'{"obs_dim": 1' + b"0" * 5000 + b"}",
-            "cannot be read as JSON: '100000000000...0000000000000' is not a finite number",
-        ),
-        (b'{"obs_dim": NaN}', "cannot be read as JSON: 'NaN' is not a finite number"),
         (b"[]", "describes 'list', not a DiffSR"),
         (b"null", "describes 'NoneType', not a DiffSR"),
         (b"{}", "describes None, not a DiffSR"),
@@ -359,11 +284,3 @@ def test_saving_creates_the_folder_and_keeps_what_else_is_in_it(make_encoder: Ma
     make_encoder(seed=1).save_pretrained(str(folder))
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert (folder / "README.md").read_text() == "kept"
-
-
-def test_written_json_is_strict(tmp_path: Path) -> None:
-    write_json(tmp_path / "x.json", {"ψ": 1})
-    assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "ψ": 1\n}\n'
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "x.json", float("nan"))
-    assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
