@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from diffsr_hub.runs.command import parse
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.command import parse
 
 
 class RunConfig(Protocol):

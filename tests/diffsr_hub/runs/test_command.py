@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diffsr_hub.runs.command import dump, parse
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.command import dump, parse
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from diffsr_hub.runs.command import dump
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.command import dump
 from diffsr_hub.runs.run_folder import AnyRunFolder, free_path
 
 

@@ -1,0 +1,1 @@
+"""What both stages mean by a run: its command line, its folder, its interruption, its software."""
