@@ -14,7 +14,7 @@ if not __package__:
 import numpy as np
 from jsonargparse import auto_cli
 
-from diffsr_hub.studies.comparison_table import lines
+from diffsr_hub.presentation.markdown import markdown_table
 from diffsr_hub.studies.matrix_table import leaves_out_zero
 from diffsr_hub.studies.statistics import mean_difference
 
@@ -35,7 +35,7 @@ def main(draws: int = 1000) -> None:
         draws: Of each.
     """
     rows = [[str(tasks), str(seeds), f"{share(tasks, seeds, draws):.1%}"] for tasks, seeds in CASES]
-    print("\n".join(lines([["tasks", "seeds of each arm", "interval without 0"], *rows])))
+    print(markdown_table([["tasks", "seeds of each arm", "interval without 0"], *rows]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.studies import study
-from diffsr_hub.studies.comparison_table import UNKNOWN, lines
+from diffsr_hub.presentation.markdown import UNKNOWN, markdown_table
 from diffsr_hub.studies.recorded_runs import RECORD
 from diffsr_hub.studies.statistics import estimate, iqm
 from diffsr_hub.suites.meta_world.names import NAMESPACE, members
@@ -44,7 +44,7 @@ def table(kept: Path, arms: Sequence[str]) -> str:
         ["mean", *(f"{sum(rates) / len(rates):.2f} of {len(rates)}" if rates else UNKNOWN for rates in columns)]
     )
     rows.append([f"{GOOD} or more", *(f"{sum(rate >= GOOD for rate in rates)} of {len(rates)}" for rates in columns)])
-    return "\n".join(lines(rows)) + "\n"
+    return f"{markdown_table(rows)}\n"
 
 
 def _tried(arm: Path) -> list[tuple[float, float]]:

@@ -46,8 +46,8 @@ from diffsr_hub.diagnostics.ridge import Standard, ridge_probe
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.files.atomic import write_json, write_text
 from diffsr_hub.model.encoder import DiffSR
+from diffsr_hub.presentation.picture import write_picture
 from diffsr_hub.saved.file_names import CONFIG
-from diffsr_hub.studies.comparison_picture import write_picture
 from diffsr_hub.studies.statistics import Estimate, estimate
 from diffsr_hub.suites.meta_world.environment import EPISODE_STEPS
 from diffsr_hub.suites.meta_world.names import members

@@ -1,22 +1,20 @@
 """The diagnostics report as one picture for a talk."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from diffsr_hub.files.atomic import write_bytes
+from diffsr_hub.presentation.picture import BLUE, GREEN, ORANGE, PURPLE, write_picture
 
-# Okabe and Ito's palette: told apart by every common colour vision.
-_BLUE, _ORANGE, _GREEN, _PURPLE, _GREY, _BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8A8A8A", "#222222"
-_INPUTS = {"psi": ("ψ", _BLUE), "random_psi": ("random ψ", _ORANGE), "raw": ("raw (s, a)", _GREY)}
+_GREY, _DARK = "#8A8A8A", "#222222"
+_INPUTS = {"psi": ("ψ", BLUE), "random_psi": ("random ψ", ORANGE), "raw": ("raw (s, a)", _GREY)}
 _LEVELS = {
     "constant": ("constant", _GREY, ":"),
-    "random_encoder": ("random encoder", _ORANGE, "-"),
-    "without_state_action": ("Gaussian without (s, a)", _PURPLE, "--"),
-    "linear_dynamics": ("linear-Gaussian dynamics", _GREEN, "-."),
-    "encoder": ("this encoder", _BLUE, "-"),
+    "random_encoder": ("random encoder", ORANGE, "-"),
+    "without_state_action": ("Gaussian without (s, a)", PURPLE, "--"),
+    "linear_dynamics": ("linear-Gaussian dynamics", GREEN, "-."),
+    "encoder": ("this encoder", BLUE, "-"),
 }
 _PROBES = {
     "reward": "reward",
@@ -67,9 +65,7 @@ def draw(report: Mapping[str, Any], file: Path, title: str) -> None:
         _samples(panels[1, 1], report["samples"])
         figure.suptitle(_flat(title), fontsize=15, fontweight="bold", x=0.01, ha="left")
         figure.text(0.012, 0.012, _footer(report), color=_GREY, fontsize=9)
-        image = io.BytesIO()
-        figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
-    write_bytes(file, image.getvalue())
+        write_picture(figure, file)
 
 
 def _losses(panel: Any, loss: Mapping[str, Any]) -> None:
@@ -94,7 +90,7 @@ def _probes(panel: Any, probes: Mapping[str, Mapping[str, float]]) -> None:
         # Below zero means worse than the mean: no information.
         bars = panel.bar(places, [max(value, 0.0) for value in values], width * 0.94, color=colour, label=label)
         panel.bar_label(
-            bars, [_short(value).removeprefix("0") for value in values], padding=2, fontsize=7.5, color=_BLACK
+            bars, [_short(value).removeprefix("0") for value in values], padding=2, fontsize=7.5, color=_DARK
         )
     panel.set_xticks(range(len(_PROBES)), list(_PROBES.values()))
     panel.set(ylim=(0, 1.24), yticks=[0, 0.25, 0.5, 0.75, 1], ylabel="R² on held-out episodes")
@@ -124,10 +120,10 @@ def _samples(panel: Any, samples: Mapping[str, Any]) -> None:
     rmse, spread = samples["rmse"], samples["spread"]
     points = [value for value in [*rmse, *spread] if value > 0] or [1.0]
     low, high = min(points) / 1.5, max(points) * 1.5
-    panel.plot([low, high], [low, high], color=_BLACK, linewidth=1.2, label="calibrated")
+    panel.plot([low, high], [low, high], color=_DARK, linewidth=1.2, label="calibrated")
     panel.plot([low, high], [2 * low, 2 * high], ":", color=_GREY, linewidth=1.2, label="a factor of 2")
     panel.plot([low, high], [low / 2, high / 2], ":", color=_GREY, linewidth=1.2)
-    panel.scatter(rmse, spread, s=60, color=_BLUE, edgecolor="white", zorder=3, label="one dimension of the state")
+    panel.scatter(rmse, spread, s=60, color=BLUE, edgecolor="white", zorder=3, label="one dimension of the state")
     panel.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

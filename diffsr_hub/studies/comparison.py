@@ -1,6 +1,6 @@
 """Runs grouped by task and arm, and what the seeds of each group came to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError, unknown
+from diffsr_hub.studies.aligned import at_steps, common_steps, curve, require_arms, require_measure
+from diffsr_hub.studies.measure import RETURN, Measure, measure_named
 from diffsr_hub.studies.recorded_runs import Run
 from diffsr_hub.studies.statistics import Estimate, Ratio, Waiting, area, band, estimate, iqm, ratio, steps_to, waiting
 
@@ -67,7 +69,7 @@ class Comparison:
     """Everything that `diffsr compare` shows."""
 
     measure: str
-    """mean_return or success_rate"""
+    """a name in `MEASURES`"""
     tasks: tuple[TaskComparison, ...]
 
     def summary(self) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def compare(
     arms: Sequence[str] | None = None,
     reference: str | None = None,
     threshold: float | None = None,
-    measure: str = "mean_return",
+    measure: str = RETURN.name,
 ) -> Comparison:
     """Group runs by task and arm, and summarise each group over its seeds.
 
@@ -91,72 +93,28 @@ def compare(
         reference: Arm whose final value is the threshold of its task, and to whose steps ratios are; None for
             `scratch` where there is one.
         threshold: One for all tasks, in the unit of the measure, instead of the reference's final value.
-        measure: Which number of an evaluation is compared, mean_return or success_rate.
+        measure: Which number of an evaluation is compared, by its name in `MEASURES`.
 
     Raises:
-        UserError: The threshold is NaN or infinite, an arm or the reference is no arm of any task, a run does not know
-            the measure, or the seeds of an arm were never evaluated at the same step.
+        UserError: There is no such measure, the threshold is NaN or infinite, an arm or the reference is no arm of any
+            task, a run does not know the measure, or the seeds of an arm were never evaluated at the same step.
     """
     if arms is not None:
         require_arms(runs, arms)
         if reference is not None and reference not in arms:
             raise UserError(f"the reference {reference} must be one of the arms that are compared: {', '.join(arms)}")
         runs = [run for arm in arms for run in runs if run.arm == arm]
-    require_measure(runs, measure)
+    compared = measure_named(measure)
+    require_measure(runs, compared)
     if threshold is not None and not isfinite(threshold):
         raise UserError(f"threshold must be a finite number, got {threshold}")
     if reference is not None and reference not in {run.arm for run in runs}:
         raise unknown("arm for a reference", reference, {run.arm for run in runs})
     envs = dict.fromkeys(run.env for run in runs)
-    tasks = [_task([run for run in runs if run.env == env], reference or REFERENCE, threshold, measure) for env in envs]
+    tasks = [
+        _task([run for run in runs if run.env == env], reference or REFERENCE, threshold, compared) for env in envs
+    ]
     return Comparison(measure, tuple(tasks))
-
-
-def require_arms(runs: Iterable[Run], arms: Iterable[str]) -> None:
-    """Refuse arms of which there is no run.
-
-    Raises:
-        UserError: One of them has none.
-    """
-    known = {run.arm for run in runs}
-    for arm in arms:
-        if arm not in known:
-            raise unknown("arm", arm, known)
-
-
-def require_measure(runs: Iterable[Run], measure: str) -> None:
-    """Refuse runs that do not know a measure.
-
-    Raises:
-        UserError: One of them does not.
-    """
-    for run in runs:
-        if measure not in run.measures:
-            raise unknown(f"measure of {run.folder}", measure, run.measures)
-
-
-def shared_steps(runs: Sequence[Run]) -> tuple[int, ...]:
-    """The steps at which all of some runs were evaluated, ascending; there may be none."""
-    return tuple(sorted(set.intersection(*(set(run.steps) for run in runs))))
-
-
-def common_steps(runs: Sequence[Run]) -> tuple[int, ...]:
-    """The steps at which all runs of a task were evaluated, ascending.
-
-    Raises:
-        UserError: There are none.
-    """
-    steps = shared_steps(runs)
-    if not steps:
-        arms = " and ".join(dict.fromkeys(run.arm for run in runs))
-        raise UserError(f"the seeds of {arms} in {runs[0].env} have no step in common at which all were evaluated")
-    return steps
-
-
-def at_steps(run: Run, values: Sequence[float], steps: Sequence[int]) -> list[float]:
-    """Those of a run's `values`, one an evaluation, that belong to some of its steps."""
-    found = dict(zip(run.steps, values, strict=True))
-    return [found[step] for step in steps]
 
 
 def json_values(value: Any) -> Any:
@@ -170,7 +128,7 @@ def json_values(value: Any) -> Any:
     return value
 
 
-def _task(runs: Sequence[Run], reference: str, threshold: float | None, measure: str) -> TaskComparison:
+def _task(runs: Sequence[Run], reference: str, threshold: float | None, measure: Measure) -> TaskComparison:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.arm, []).append(run)
@@ -183,32 +141,39 @@ def _task(runs: Sequence[Run], reference: str, threshold: float | None, measure:
     return TaskComparison(runs[0].env, threshold, reference if referred else None, arms)
 
 
-def _arm(name: str, runs: Sequence[Run], measure: str, threshold: float | None, reference: Waiting | None) -> Arm:
-    curve = _curve(runs, measure)
-    values = [at_steps(run, run.measures[measure], curve.steps) for run in runs]
+def _arm(name: str, runs: Sequence[Run], measure: Measure, threshold: float | None, reference: Waiting | None) -> Arm:
+    found = _curve(runs, measure)
+    values = [curve(run, measure, found.steps) for run in runs]
     waited = None if threshold is None else _wait(runs, measure, threshold)
     return Arm(
         name=name,
         seeds=tuple(run.seed for run in runs),
         last_steps=tuple(run.steps[-1] for run in runs),
-        curve=curve,
+        curve=found,
         final=estimate([row[-1] for row in values]),
-        area=estimate([area(curve.steps, row) for row in values]),
-        seconds=estimate([at_steps(run, run.seconds, curve.steps)[-1] for run in runs]),
+        area=estimate([area(found.steps, row) for row in values]),
+        seconds=estimate([at_steps(run, run.seconds, found.steps)[-1] for run in runs]),
         to_threshold=waited,
         ratio=None if waited is None or reference is None else ratio(waited, reference),
-        curve_to_threshold=None if threshold is None else steps_to(curve.steps, curve.centre.tolist(), threshold),
+        curve_to_threshold=None
+        if threshold is None
+        else _reach(found.steps, found.centre.tolist(), threshold, measure),
     )
 
 
-def _curve(runs: Sequence[Run], measure: str) -> Curve:
+def _curve(runs: Sequence[Run], measure: Measure) -> Curve:
     steps = common_steps(runs)
-    values = np.array([at_steps(run, run.measures[measure], steps) for run in runs])
+    values = np.array([curve(run, measure, steps) for run in runs])
     low, high = band(values) if len(runs) > 1 else (None, None)
     return Curve(steps, iqm(values), low, high)
 
 
-def _wait(runs: Sequence[Run], measure: str, threshold: float) -> Waiting:
+def _wait(runs: Sequence[Run], measure: Measure, threshold: float) -> Waiting:
     """Over everything each run has seen, not only up to the last common step."""
-    reached = [steps_to(run.steps, run.measures[measure], threshold) for run in runs]
+    reached = [_reach(run.steps, run.measures[measure.name], threshold, measure) for run in runs]
     return waiting(reached, [run.steps[-1] for run in runs])
+
+
+def _reach(steps: Sequence[int], values: Sequence[float], threshold: float, measure: Measure) -> int | None:
+    """The first step at which the measure is at the threshold or better."""
+    return steps_to(steps, [measure.direction * value for value in values], measure.direction * threshold)

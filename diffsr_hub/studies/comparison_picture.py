@@ -1,21 +1,18 @@
 """A comparison in pictures, one panel for each task: learning curves, and below them the steps to the threshold."""
 
-import io
 import itertools
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffsr_hub.files.atomic import write_bytes
+from diffsr_hub.presentation.picture import OKABE_ITO, write_picture
 from diffsr_hub.studies.comparison import Comparison, TaskComparison
+from diffsr_hub.studies.measure import MEASURES, Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-OKABE_ITO = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""told apart with any colour vision; the first is the reference's"""
 DASHES = ("-", "--", ":", "-.")
 """for the arms after the seventh"""
 COLUMNS = 3
@@ -23,7 +20,8 @@ PANEL = (4.2, 3.2)
 """inches"""
 BARS = 0.35
 """height of the bars below a panel, in panels"""
-TITLES = {"mean_return": "return", "success_rate": "success rate"}
+MARGIN = 0.04
+"""of an axis beyond the bounds of its measure, in their distance"""
 
 
 def draw(comparison: Comparison, file: Path) -> None:
@@ -43,9 +41,7 @@ def draw(comparison: Comparison, file: Path) -> None:
     panels, bars = grid[0::2].flatten(), grid[1::2].flatten()
     styles = _styles(comparison)
     for axes, below, task in zip(panels, bars, comparison.tasks, strict=False):
-        _panel(axes, task, styles, TITLES[comparison.measure])
-        if comparison.measure == "success_rate":
-            axes.set_ylim(-0.04, 1.04)
+        _panel(axes, task, styles, MEASURES[comparison.measure])
         below.sharex(axes)
         _bars(below, task, styles)
     for axes in (*panels[count:], *bars[count:]):
@@ -59,13 +55,6 @@ def draw(comparison: Comparison, file: Path) -> None:
     write_picture(figure, file)
 
 
-def write_picture(figure: "Figure", file: Path) -> None:
-    """Write a figure, all or nothing; the type is that of the file's suffix."""
-    image = io.BytesIO()
-    figure.savefig(image, format=file.suffix.removeprefix(".") or "png", dpi=150)
-    write_bytes(file, image.getvalue())
-
-
 def _styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
     """A look for each arm, the same in all panels; the reference comes first even where the first task lacks it."""
     references = [task.reference for task in comparison.tasks if task.reference]
@@ -74,7 +63,7 @@ def _styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
     return {name: {"color": color, "linestyle": dash} for name, (color, dash) in zip(names, looks, strict=False)}
 
 
-def _panel(axes: "Axes", task: TaskComparison, styles: dict[str, dict[str, Any]], measure: str) -> None:
+def _panel(axes: "Axes", task: TaskComparison, styles: dict[str, dict[str, Any]], measure: Measure) -> None:
     for arm in task.arms:
         curve, style = arm.curve, styles[arm.name]
         axes.plot(curve.steps, curve.centre, label=arm.name, linewidth=1.8, marker="o", markersize=2.5, **style)
@@ -82,7 +71,10 @@ def _panel(axes: "Axes", task: TaskComparison, styles: dict[str, dict[str, Any]]
             axes.fill_between(curve.steps, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
     if task.threshold is not None:
         axes.axhline(task.threshold, color="0.5", linestyle=(0, (1, 3)), linewidth=1, label="_threshold", zorder=0)
-    axes.set(title=task.env, ylabel=measure)
+    axes.set(title=task.env, ylabel=measure.title)
+    if measure.bounds is not None:
+        low, high = measure.bounds
+        axes.set_ylim(low - MARGIN * (high - low), high + MARGIN * (high - low))
     axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_formatter("{x:,.5g}")
     axes.grid(alpha=0.25)

@@ -1,28 +1,14 @@
 """A comparison as Markdown: one table for each task, one line for each arm."""
 
-from collections.abc import Sequence
-
+from diffsr_hub.presentation.markdown import UNKNOWN, in_cell, markdown_table
 from diffsr_hub.studies.comparison import Arm, Comparison, TaskComparison
-
-UNKNOWN = "–"
-NAMES = {"mean_return": "return", "success_rate": "success"}
+from diffsr_hub.studies.measure import MEASURES
 
 
 def table(comparison: Comparison) -> str:
     """The tables of all tasks, with what their numbers mean."""
-    tasks = [_task(task, NAMES[comparison.measure]) for task in comparison.tasks]
+    tasks = [_task(task, MEASURES[comparison.measure].column) for task in comparison.tasks]
     return "\n\n".join([*tasks, _legend(comparison)]) + "\n"
-
-
-def lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, of which the first row is the head."""
-    head, *others = rows
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others)]
-
-
-def in_cell(name: str) -> str:
-    """Somebody's name, so that it does not end its cell or its line."""
-    return " ".join(name.split()).replace("|", "\\|")
 
 
 def _task(task: TaskComparison, measure: str) -> str:
@@ -33,7 +19,7 @@ def _task(task: TaskComparison, measure: str) -> str:
         titles += [f"steps to {format(task.threshold, spec)}", "reached", *ratios, "their curve"]
     titles += ["CPU time"]
     rows = [_row(arm, task, spec) for arm in task.arms]
-    return "\n".join([f"**{task.env}**", "", *lines([titles, *rows])])
+    return f"**{task.env}**\n\n{markdown_table([titles, *rows])}"
 
 
 def _row(arm: Arm, task: TaskComparison, spec: str) -> list[str]:
@@ -62,9 +48,10 @@ def _legend(comparison: Comparison) -> str:
         "does not have. *Final*: the episodes of the last evaluation that all seeds have, at the step in the third "
         "column; *over the run*: area under the curve up to there divided by its length. ",
     ]
+    side = "above" if MEASURES[comparison.measure].direction == 1 else "below"
     if any(task.threshold is not None for task in comparison.tasks):
         text += [
-            "*Steps to*: the first evaluation of a run at or above the threshold; a run that never gets there counts "
+            f"*Steps to*: the first evaluation of a run at or {side} the threshold; a run that never gets there counts "
             "with its last step, and the mean is then a lower bound (>). *Their curve*: where the interquartile mean "
             "itself gets there. ",
         ]

@@ -8,28 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from diffsr_hub.errors import UserError, unknown
-from diffsr_hub.studies.comparison import (
-    REFERENCE,
-    at_steps,
-    common_steps,
-    json_values,
-    require_arms,
-    require_measure,
-    shared_steps,
-)
+from diffsr_hub.studies.aligned import common_steps, curve, require_arms, require_measure, shared_steps
+from diffsr_hub.studies.comparison import REFERENCE, json_values
+from diffsr_hub.studies.measure import MEASURES, RETURN, SUCCESS, Measure, measure_named
 from diffsr_hub.studies.recorded_runs import Run
 from diffsr_hub.studies.statistics import Estimate, area, difference, estimate, mean_difference
 
 Value = Literal["over_run", "final"]
-NAMES = {
-    ("mean_return", "over_run"): "return over the run",
-    ("mean_return", "final"): "final return",
-    ("success_rate", "over_run"): "success rate over the run",
-    ("success_rate", "final"): "final success rate",
-}
-"""measure and value → what is compared"""
-POINT = 0.01
-"""unit of gains in success rate: a percentage point"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +24,7 @@ class Cell:
     gain: Estimate | None
     """`difference` in the unit of its column; None where `missing` says why"""
     difference: Estimate | None
-    """interquartile mean of the arm less that of the reference, in the unit of the measure"""
+    """interquartile mean of the arm less that of the reference, in the unit of the measure; positive is better"""
     missing: str | None
     seeds: tuple[int, ...]
     reference_seeds: tuple[int, ...]
@@ -69,13 +54,13 @@ class Column:
 
     env: str
     measure: str
-    """mean_return or success_rate"""
+    """a name in `MEASURES`"""
     reference: Estimate | None
     """what the reference came to; None where it was not run"""
     learned: Estimate | None
-    """last evaluation less first, of the seeds of the reference"""
+    """last evaluation less first, of the seeds of the reference; the other way round if less is better"""
     unit: float | None
-    """of the gains: for returns the centre of `learned`, None where the reference did not learn"""
+    """of the gains: that of the measure, or else the centre of `learned`; None where the reference did not learn"""
     steps: int | None
     """the last evaluation that all seeds of the reference have"""
     cells: tuple[Cell, ...]
@@ -94,18 +79,19 @@ class Matrix:
     """one for each arm; None where there are no two tasks to average, or their gains are of different measures"""
 
     @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Of the columns, each once."""
+        return tuple(dict.fromkeys(MEASURES[column.measure] for column in self.columns))
+
+    @property
     def definition(self) -> str:
         """What the numbers mean, in words."""
-        measures = dict.fromkeys(column.measure for column in self.columns)
-        compared = " or ".join(NAMES[measure, self.value] for measure in measures)
-        units = {
-            "mean_return": f"for returns what {self.reference} learned there, its last evaluation less its first",
-            "success_rate": "for success rates a percentage point",
-        }
+        compared = " or ".join(measure.value_title(self.value) for measure in self.measures)
+        units = "; ".join(measure.definition_of_gain_unit(self.reference) for measure in self.measures)
         return (
             f"Gain over {self.reference}: interquartile mean over seeds (of fewer than four: the mean) of an arm's "
             f"{compared}, less that of {self.reference}, up to the last evaluation that all seeds of both have. The "
-            f"unit is one number for each task: {'; '.join(units[measure] for measure in measures)}. In brackets the "
+            f"unit is one number for each task: {units}. In brackets the "
             "95 % bootstrap interval of the difference, for which the seeds of both are drawn again, each for itself; "
             "it needs two seeds of each."
         ) + (
@@ -134,12 +120,13 @@ def matrix(
         arms: The rows; None for all but the reference.
         reference: What gains are over.
         value: over_run, the area under the learning curve by its length, or final, the last evaluation.
-        measure: mean_return or success_rate; None for success where all runs of a task know it, else return.
+        measure: A name in `MEASURES`; None for the success rate where all runs of a task know it, else the return.
 
     Raises:
-        UserError: An arm or the reference is no arm of any task, nothing is left to be held against the reference, or
-            a run does not know the measure.
+        UserError: There is no such measure, an arm or the reference is no arm of any task, nothing is left to be held
+            against the reference, or a run does not know the measure.
     """
+    asked = None if measure is None else measure_named(measure)
     known = sorted({run.arm for run in runs})
     if reference not in known:
         raise _no_reference(reference, known)
@@ -151,7 +138,7 @@ def matrix(
     for env in sorted({run.env for run in runs}):
         groups = {arm: [run for run in runs if (run.env, run.arm) == (env, arm)] for arm in (reference, *rows)}
         if any(groups[arm] for arm in rows):
-            columns.append(_column(env, groups, rows, reference, value, measure))
+            columns.append(_column(env, groups, rows, reference, value, asked))
     means = tuple(_mean(columns, row) for row in range(len(rows)))
     return Matrix(value, reference, tuple(rows), tuple(columns), means)
 
@@ -162,25 +149,25 @@ def _column(
     rows: Sequence[str],
     reference: str,
     value: Value,
-    measure: str | None,
+    measure: Measure | None,
 ) -> Column:
     runs = [run for group in groups.values() for run in group]
-    measure = measure or ("success_rate" if all("success_rate" in run.measures for run in runs) else "mean_return")
+    measure = measure or (SUCCESS if all(SUCCESS.name in run.measures for run in runs) else RETURN)
     require_measure(runs, measure)
     base = groups[reference]
     learned, steps, came_to = None, None, None
     if base:
         steps = common_steps(base)
-        curves = [at_steps(run, run.measures[measure], steps) for run in base]
-        learned = estimate(sorted(curve[-1] - curve[0] for curve in curves))
+        curves = [curve(run, measure, steps) for run in base]
+        learned = estimate(sorted(measure.direction * (row[-1] - row[0]) for row in curves))
         came_to = estimate(sorted(_values(base, measure, steps, value)))
-    unit = POINT if measure == "success_rate" else _unit(learned)
+    unit = _unit(learned) if measure.gain_unit is None else measure.gain_unit
     cells = tuple(_cell(groups[arm], base, measure, value, unit, reference) for arm in rows)
-    return Column(env, measure, came_to, learned, unit, None if steps is None else steps[-1], cells)
+    return Column(env, measure.name, came_to, learned, unit, None if steps is None else steps[-1], cells)
 
 
 def _cell(
-    runs: Sequence[Run], base: Sequence[Run], measure: str, value: Value, unit: float | None, reference: str
+    runs: Sequence[Run], base: Sequence[Run], measure: Measure, value: Value, unit: float | None, reference: str
 ) -> Cell:
     runs, base = (sorted(some, key=lambda run: run.seed) for some in (runs, base))
     gain, found, steps, missing = None, None, None, None
@@ -193,7 +180,7 @@ def _cell(
     elif common := shared_steps([*runs, *base]):
         steps = common[-1]
         values, base_values = (_values(some, measure, common, value) for some in (runs, base))
-        found = difference(values, base_values)
+        found = difference(*_pair(measure, values, base_values))
         gain = None if unit is None else _in_units(found, unit)
         missing = f"{reference} did not learn" if gain is None else None
     else:
@@ -216,14 +203,20 @@ def _mean(columns: Sequence[Column], row: int) -> Mean | None:
     if len(known) < 2 or len({column.measure for column in known}) > 1:
         return None
     cells = [column.cells[row] for column in known]
-    gain = mean_difference([(cell.values, cell.reference_values) for cell in cells])
-    return Mean(gain, known[0].measure, tuple(column.env for column in known))
+    measure = MEASURES[known[0].measure]
+    gain = mean_difference([_pair(measure, cell.values, cell.reference_values) for cell in cells])
+    return Mean(gain, measure.name, tuple(column.env for column in known))
 
 
-def _values(runs: Sequence[Run], measure: str, steps: Sequence[int], value: Value) -> list[float]:
+def _values(runs: Sequence[Run], measure: Measure, steps: Sequence[int], value: Value) -> list[float]:
     """One number for each run."""
-    curves = [at_steps(run, run.measures[measure], steps) for run in runs]
-    return [curve[-1] if value == "final" else area(steps, curve) for curve in curves]
+    curves = [curve(run, measure, steps) for run in runs]
+    return [row[-1] if value == "final" else area(steps, row) for row in curves]
+
+
+def _pair(measure: Measure, group: Sequence[float], reference: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The values of both, such that a larger one is better."""
+    return [measure.direction * value for value in group], [measure.direction * value for value in reference]
 
 
 def _unit(learned: Estimate | None) -> float | None:

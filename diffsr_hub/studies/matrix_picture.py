@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diffsr_hub.studies.comparison_picture import write_picture
-from diffsr_hub.studies.matrix import NAMES, Cell, Matrix
-from diffsr_hub.studies.matrix_table import SCALES, SPECS, leaves_out_zero, shorter, unit
+from diffsr_hub.presentation.picture import write_picture
+from diffsr_hub.studies.matrix import Cell, Matrix
+from diffsr_hub.studies.matrix_table import leaves_out_zero, shorter, unit
+from diffsr_hub.studies.measure import MEASURES
 from diffsr_hub.studies.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -58,14 +59,15 @@ def draw(matrix: Matrix, file: Path) -> None:
 
 
 def _title(matrix: Matrix) -> str:
-    measures = dict.fromkeys(column.measure for column in matrix.columns)
-    units = {"mean_return": f"1: what {matrix.reference} learned in the task", "success_rate": "percentage points"}
-    compared = [f"{NAMES[measure, matrix.value]} ({units[measure]})" for measure in measures]
+    compared = [
+        f"{measure.value_title(matrix.value)} ({measure.title_of_gain_unit(matrix.reference)})"
+        for measure in matrix.measures
+    ]
     return "\n".join([f"gain over {matrix.reference}", *compared, "bold: the 95 % interval leaves out 0"])
 
 
 def _shade(gain: Estimate | None, measure: str) -> float:
-    return np.nan if gain is None else gain.centre / SCALES[measure]
+    return np.nan if gain is None else gain.centre / MEASURES[measure].large_gain
 
 
 def _write(axes: "Axes", place: tuple[int, int], cell: Cell, measure: str, ends: int | None) -> None:
@@ -80,9 +82,9 @@ def _write(axes: "Axes", place: tuple[int, int], cell: Cell, measure: str, ends:
 
 def _write_gain(axes: "Axes", place: tuple[int, int], gain: Estimate, measure: str, note: str, alone: str = "") -> None:
     """The number of a cell, and below it its interval, or why there is none, and a note."""
-    spec = SPECS[measure]
+    spec, scale = MEASURES[measure].gain_format, MEASURES[measure].large_gain
     below = alone if gain.low is None or gain.high is None else f"[{gain.low:{spec}}, {gain.high:{spec}}]"
-    color = "white" if abs(gain.centre) / SCALES[measure] > 0.65 else "black"
+    color = "white" if abs(gain.centre) / scale > 0.65 else "black"
     weight = "bold" if leaves_out_zero(gain) else "normal"
     across, down = place
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": color, "weight": weight}
@@ -107,9 +109,7 @@ def _name_sides(axes: "Axes", matrix: Matrix) -> None:
 
 
 def _bar_labels(matrix: Matrix) -> list[str]:
-    measures = {column.measure for column in matrix.columns}
-    ends = [text for measure, text in (("mean_return", "1"), ("success_rate", "100 points")) if measure in measures]
-    end = " /\n".join(ends)
+    end = " /\n".join(measure.large_gain_text for measure in MEASURES.values() if measure in matrix.measures)
     return [f"−{end}", f"0: as\n{textwrap.fill(matrix.reference, WIDTH)}", f"+{end}"]
 
 

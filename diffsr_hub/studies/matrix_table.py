@@ -1,17 +1,14 @@
 """A transfer matrix as Markdown: a row for each arm, a column for each task."""
 
-from diffsr_hub.studies.comparison_table import UNKNOWN, in_cell, lines
+from diffsr_hub.presentation.markdown import UNKNOWN, in_cell, markdown_table
 from diffsr_hub.studies.matrix import Cell, Column, Matrix
+from diffsr_hub.studies.measure import MEASURES
 from diffsr_hub.studies.statistics import Estimate
 
 BOLD = (
     "**Bold**: the interval leaves out 0; without any effect this happens in about 20 % of the cells with three seeds "
     "of each, in 7 % with five, and in 14 % of the means over three or four tasks of three seeds."
 )
-SPECS = {"mean_return": "+.2f", "success_rate": "+.1f"}
-"""measure → how its gains are written"""
-SCALES = {"mean_return": 1.0, "success_rate": 100.0}
-"""measure → a large gain: as much again as the reference learned, or from no success to full success"""
 
 
 def table(matrix: Matrix) -> str:
@@ -25,13 +22,13 @@ def table(matrix: Matrix) -> str:
         head.append("mean of the tasks")
         for row, mean in zip(rows, matrix.means, strict=True):
             row.append(UNKNOWN if mean is None else f"{_written(mean.gain, mean.measure)} ({len(mean.tasks)} tasks)")
-    return "\n".join([*lines([head, *rows]), "", _legend(matrix)]) + "\n"
+    return f"{markdown_table([head, *rows])}\n\n{_legend(matrix)}\n"
 
 
 def unit(column: Column) -> str:
     """What a gain of 1 is in a task."""
-    if column.measure == "success_rate":
-        return "points of success"
+    if MEASURES[column.measure].gain_unit is not None:
+        return MEASURES[column.measure].gain_column
     if column.unit is None:
         return "no unit"
     return f"1 = {format(column.unit, ',.0f' if column.unit >= 100 else '.3g')}"
@@ -59,7 +56,7 @@ def _text(cell: Cell, measure: str) -> str:
 
 
 def _written(gain: Estimate, measure: str) -> str:
-    text = format(gain, SPECS[measure])
+    text = format(gain, MEASURES[measure].gain_format)
     return f"**{text}**" if leaves_out_zero(gain) else text
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from diffsr_hub.files.atomic import write_bytes, write_json, write_text
+from diffsr_hub.files.atomic import write_json, write_text
+from diffsr_hub.presentation.picture import write_picture
 from finetune.acting.evaluation import Evaluation
 from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder
@@ -87,9 +88,7 @@ class Record:
         axes.plot(steps, [row["mean_return"] for row in self.evaluations], color="C0", label="mean of the episodes")
         axes.set(xlabel="environment steps", ylabel="return", title=f"{self.config.env}, {self.config.label}")
         axes.legend(frameon=False)
-        image = io.BytesIO()
-        figure.savefig(image, format="png", dpi=120)
-        write_bytes(self.folder.curve.with_suffix(".png"), image.getvalue())
+        write_picture(figure, self.folder.curve.with_suffix(".png"), dpi=120)
 
 
 def _write_csv(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -29,6 +29,35 @@ def test_success_rates_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "metaworld/reach-v3" in printed and "| scratch | 2 | 20 | 1 | 0.5 | 10 | 2 of 2 |" in printed
 
 
+def test_in_a_folder_of_many_tasks_those_are_compared_that_know_the_measure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = {"success_rate": [0.0, 1.0]}
+    record_run(tmp_path / "runs" / "a", [0, 10])
+    record_run(tmp_path / "runs" / "b", [0, 10], env="metaworld/reach-v3", **rates)
+    record_run(tmp_path / "runs" / "c", [0, 10], env="Odd-v0", success_rate=[None, None])  # type: ignore[list-item]
+    runs, out = str(tmp_path / "runs"), ["--out", str(tmp_path / "out")]
+    main([runs, *out])
+    printed = capsys.readouterr().out
+    assert all(f"**{env}**" in printed for env in ("Hopper-v5", "Odd-v0", "metaworld/reach-v3"))
+    main([runs, "--measure", "success_rate", *out])
+    printed = capsys.readouterr().out
+    assert printed.startswith("left out, as no run there has a success rate: Hopper-v5, Odd-v0\n")
+    assert "**metaworld/reach-v3**" in printed and "**Hopper-v5**" not in printed
+    main([runs, "--tasks", "metaworld/reach-v3", "--measure", "success_rate", *out])
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_where_some_runs_of_a_task_know_the_measure_the_others_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_run(tmp_path / "a", [0, 10], success_rate=[0.0, 1.0])
+    record_run(tmp_path / "b", [0, 10], seed=1)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--measure", "success_rate", "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().err == (f"error: unknown measure of {tmp_path}/b 'success_rate', valid: mean_return\n")
+
+
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-inf"])
 def test_a_threshold_is_a_finite_number(threshold: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_run(tmp_path / "run", [0, 10])

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+from diffsr_hub.presentation.picture import OKABE_ITO
 from diffsr_hub.studies.comparison import compare
-from diffsr_hub.studies.comparison_picture import OKABE_ITO, _styles, draw
+from diffsr_hub.studies.comparison_picture import _styles, draw
 from diffsr_hub.studies.recorded_runs import read_runs
 from tests.diffsr_hub.studies.runs import record_run
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.json_lines import write_json_lines
 from diffsr_hub.studies.recorded_runs import read_runs
 from tests.diffsr_hub.studies.runs import record_run
 
@@ -11,7 +13,7 @@ from tests.diffsr_hub.studies.runs import record_run
 def test_a_run_reads_back(tmp_path: Path) -> None:
     folder = record_run(tmp_path / "run", [1.0, 2.0], arm="frozen", seed=3, success_rate=[0.0, 0.5])
     (run,) = read_runs([folder])
-    assert (run.folder, run.env, run.arm, run.seed) == (folder.resolve(), "Hopper-v5", "frozen", 3)
+    assert (run.origin, run.env, run.arm, run.seed) == (str(folder.resolve()), "Hopper-v5", "frozen", 3)
     assert (run.steps, run.seconds) == ((0, 10), (0.0, 5.0))
     assert run.measures == {"mean_return": (1.0, 2.0), "success_rate": (0.0, 0.5)}
 
@@ -25,7 +27,7 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
 def test_the_copy_in_a_runs_agent_is_not_another_run(tmp_path: Path) -> None:
     folder = record_run(tmp_path / "sweep" / "run", [1.0])
     record_run(folder / "agent", [1.0])
-    assert [run.folder for run in read_runs([tmp_path])] == [folder.resolve()]
+    assert [run.origin for run in read_runs([tmp_path])] == [str(folder.resolve())]
 
 
 def test_the_same_seed_twice_is_an_error_that_names_both(tmp_path: Path) -> None:
@@ -80,3 +82,25 @@ def test_a_folder_without_runs_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=f"{name} is no run folder and holds none"):
         read_runs([tmp_path / name])
+
+
+def test_a_file_of_results_has_the_runs_of_its_folders(tmp_path: Path) -> None:
+    folders = [record_run(tmp_path / "runs" / str(seed), [1.0, 2.5], seed=seed) for seed in (1, 0)]
+    records = [json.loads((folder / "evaluation.json").read_text()) for folder in folders]
+    file = tmp_path / "results.jsonl"
+    write_json_lines(file, [record | {"official": {}} for record in records])
+    found, expected = read_runs([file]), read_runs([tmp_path / "runs"])
+    assert [replace(run, origin="") for run in found] == [replace(run, origin="") for run in expected]
+    assert [run.origin for run in found] == [f"line 2 of {file}", f"line 1 of {file}"]
+    with pytest.raises(UserError, match=r"line 2 of .*results\.jsonl and .*/runs/0 are both seed 0 of scratch"):
+        read_runs([file, tmp_path / "runs"])
+
+
+def test_what_is_wrong_in_a_file_of_results_is_named_by_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_text('{"env": "x"}\n')
+    with pytest.raises(UserError, match=r"^line 1 of .*results\.jsonl is no record of a run: it has no 'evaluations'$"):
+        read_runs([file])
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(UserError, match=r"results\.json is neither a run folder nor a file of results, .* \.jsonl$"):
+        read_runs([tmp_path / "results.json"])
