@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from diffsr_hub.errors import UserError
+from diffsr_hub.checks import at_least_one, not_negative, positive, require
+from diffsr_hub.model.diffusion import Weighting
+from diffsr_hub.model.encoder_config import Architecture
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Architecture):
     """One run of Algorithm 1; the defaults are the published setting."""
 
     dataset: str = "mujoco/hopper"
@@ -47,26 +49,10 @@ class PretrainConfig:
     checkpoint_every: int = 1_000
     """Updates between two checkpoints; a multiple of 50."""
 
-    feature_dim: int = 128
-    """Size of ψ and ν."""
-    psi_hidden: tuple[int, ...] = (256, 256)
-    """Widths of ψ's hidden layers."""
-    nu_hidden: tuple[int, ...] = (256,)
-    """Widths of the hidden layers of ν, or of ζ with score=matrix."""
-    psi_network: Literal["mlp", "residual"] = "mlp"
-    """mlp: leaky-ReLU layers beside a linear path; residual: the authors' blocks (LayerNorm, linear, Mish)."""
-    score: Literal["gradient", "matrix"] = "gradient"
-    """gradient: the score as gradient of ν; matrix: a matrix-valued network ζ, as the authors did."""
     smallest_std: float = 1e-3
     """Smallest standard deviation by which an observation is divided, in its own units: one that hardly varies in the
     data may vary a thousand times as much later. One that does not vary at all is divided by 1."""
-    num_levels: int = 50
-    """Number K of noise levels."""
-    schedule: Literal["vp", "linear", "cosine"] = "vp"
-    """Noise schedule; vp is variance-preserving."""
-    num_frequencies: int = 256
-    """Random Fourier frequencies of the exported features."""
-    weighting: Literal["epsilon", "paper"] = "epsilon"
+    weighting: Weighting = "epsilon"
     """Weight of the levels: epsilon weighs all alike, paper divides by β as Algorithm 1 is printed."""
     reward_coef: float = 0.0
     """Weight of the prediction of the reward from ψ; 0 learns from the dynamics alone."""
@@ -84,37 +70,22 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that no run can have."""
-        at_least_one = (
-            "max_steps",
-            "batch_size",
-            "validate_every",
-            "checkpoint_every",
-            "devices",
-            "num_nodes",
-            "threads",
-            "feature_dim",
-            "num_levels",
-            "num_frequencies",
-        )
-        for name in at_least_one:
-            _require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup_steps", "gradient_clip", "reward_coef", "seed", "smallest_std"):
-            _require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
-        _require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
-        for name in ("psi_hidden", "nu_hidden"):
-            widths = getattr(self, name)
-            _require(bool(widths) and min(widths) >= 1, f"{name} must be widths of at least 1, got {list(widths)}")
-        _require(self.learning_rate > 0, f"learning_rate must be positive, got {self.learning_rate}")
-        _require(0 <= self.ema_decay < 1, f"ema_decay must be in [0, 1), got {self.ema_decay}")
-        _require(
+        super().__post_init__()
+        at_least_one(self, "max_steps", "batch_size", "validate_every", "checkpoint_every")
+        at_least_one(self, "devices", "num_nodes", "threads")
+        not_negative(self, "warmup_steps", "gradient_clip", "reward_coef", "seed", "smallest_std")
+        positive(self, "learning_rate")
+        require(self.seed < 2**32, f"seed must be below 2**32, got {self.seed}")
+        require(0 <= self.ema_decay < 1, f"ema_decay must be in [0, 1), got {self.ema_decay}")
+        require(
             0 < self.validation_fraction < 1, f"validation_fraction must be in (0, 1), got {self.validation_fraction}"
         )
-        _require(
+        require(
             self.checkpoint_every % 50 == 0, f"checkpoint_every must be a multiple of 50, got {self.checkpoint_every}"
         )
         world = self.devices * self.num_nodes
-        _require(self.batch_size % world == 0, f"batch_size {self.batch_size} is not divisible by {world} processes")
-        _require(bool(self.datasets), "dataset names nothing; write for example mujoco/hopper")
+        require(self.batch_size % world == 0, f"batch_size {self.batch_size} is not divisible by {world} processes")
+        require(bool(self.datasets), "dataset names nothing; write for example mujoco/hopper")
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -134,8 +105,3 @@ class PretrainConfig:
 
 def _split(words: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in words.split(",") if word.strip())
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise UserError(message)

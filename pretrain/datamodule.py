@@ -30,7 +30,7 @@ class NoisyBatch(NamedTuple):
     level: Tensor
     """`[B]`, int64, the noise level of each."""
     noise: Tensor
-    """`[B, obs_dim]`, standard normal."""
+    """`[B, size]`, standard normal, of the size of the vector that the diffusion predicts."""
 
 
 def stratified_levels(size: int, num_levels: int, generator: torch.Generator) -> Tensor:
@@ -50,6 +50,7 @@ class Batches(IterableDataset[NoisyBatch]):
         index: `[N]`, the training transitions.
         batch_size: Over all processes.
         num_levels: Number K of noise levels.
+        noise_dim: Size of the vector that the diffusion predicts.
         seed: Of everything that is drawn.
         first_step: Asked when iteration starts.
         rank: This process.
@@ -63,6 +64,7 @@ class Batches(IterableDataset[NoisyBatch]):
         *,
         batch_size: int,
         num_levels: int,
+        noise_dim: int,
         seed: int,
         first_step: Callable[[], int],
         rank: int = 0,
@@ -72,7 +74,7 @@ class Batches(IterableDataset[NoisyBatch]):
         self.episodes, self.index = episodes, torch.cat(of_tasks)
         self.sizes = torch.tensor([len(part) for part in of_tasks])
         self.starts = self.sizes.cumsum(0) - self.sizes
-        self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
+        self.batch_size, self.num_levels, self.noise_dim, self.seed = batch_size, num_levels, noise_dim, seed
         self.first_step, self.rank, self.world_size = first_step, rank, world_size
         self.generator = torch.Generator()
 
@@ -102,7 +104,7 @@ class Batches(IterableDataset[NoisyBatch]):
         generator = self.generator.manual_seed((self.seed * GOLDEN + step) % 2**32)
         chosen = self._choose(generator)
         level = stratified_levels(self.batch_size, self.num_levels, generator)
-        noise = torch.randn(self.batch_size, self.episodes.obs_dim, generator=generator)
+        noise = torch.randn(self.batch_size, self.noise_dim, generator=generator)
         share = slice(self.rank, None, self.world_size)
         return self.index[chosen[share]], level[share], noise[share]
 
@@ -117,13 +119,13 @@ class Batches(IterableDataset[NoisyBatch]):
         return self.starts[task] + within.long()
 
 
-def validation_batch(episodes: Episodes, index: Tensor, num_levels: int, seed: int) -> NoisyBatch:
+def validation_batch(episodes: Episodes, index: Tensor, num_levels: int, noise_dim: int, seed: int) -> NoisyBatch:
     """One fixed batch of held-out transitions, each level with an equal number, the same at every validation."""
     generator = torch.Generator().manual_seed(seed)
     size = min(len(index), MAX_VALIDATION) // num_levels * num_levels or num_levels
     chosen = torch.arange(size) * len(index) // size
     level = torch.arange(size) % num_levels
-    noise = torch.randn(size, episodes.obs_dim, generator=generator)
+    noise = torch.randn(size, noise_dim, generator=generator)
     return NoisyBatch(episodes.transitions(index[chosen]), level, noise)
 
 
@@ -136,15 +138,24 @@ class TransitionDataModule(L.LightningDataModule):
         validation: `[M]`, indices of the held-out transitions.
         batch_size: Over all processes.
         num_levels: Number K of noise levels.
+        noise_dim: Size of the vector that the diffusion predicts.
         seed: Of everything that is drawn.
     """
 
     def __init__(
-        self, episodes: Episodes, train: Tensor, validation: Tensor, *, batch_size: int, num_levels: int, seed: int
+        self,
+        episodes: Episodes,
+        train: Tensor,
+        validation: Tensor,
+        *,
+        batch_size: int,
+        num_levels: int,
+        noise_dim: int,
+        seed: int,
     ) -> None:
         super().__init__()
         self.episodes, self.train, self.validation = episodes, train, validation
-        self.batch_size, self.num_levels, self.seed = batch_size, num_levels, seed
+        self.batch_size, self.num_levels, self.noise_dim, self.seed = batch_size, num_levels, noise_dim, seed
 
     def batches(self, first_step: Callable[[], int], rank: int = 0, world_size: int = 1) -> Batches:
         """Training batches, see `Batches`."""
@@ -153,6 +164,7 @@ class TransitionDataModule(L.LightningDataModule):
             self.train,
             batch_size=self.batch_size,
             num_levels=self.num_levels,
+            noise_dim=self.noise_dim,
             seed=self.seed,
             first_step=first_step,
             rank=rank,
@@ -167,7 +179,7 @@ class TransitionDataModule(L.LightningDataModule):
 
     def val_dataloader(self) -> "OneBatch":
         """The one validation batch."""
-        return OneBatch(validation_batch(self.episodes, self.validation, self.num_levels, self.seed))
+        return OneBatch(validation_batch(self.episodes, self.validation, self.num_levels, self.noise_dim, self.seed))
 
     def transfer_batch_to_device(self, batch: NoisyBatch, device: torch.device, dataloader_idx: int) -> NoisyBatch:
         """Move a batch; Lightning's own walk over the nested tuples costs more than all these tensors."""

@@ -41,19 +41,8 @@ Leaves runs/NAME/encoder, a folder that DiffSR.from_pretrained loads and that ca
 
 def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -> DiffSR:
     """A fresh encoder that knows the statistics of the training episodes."""
-    model = DiffSR(
-        episodes.obs_dim,
-        episodes.action_dim,
-        feature_dim=config.feature_dim,
-        psi_hidden=config.psi_hidden,
-        nu_hidden=config.nu_hidden,
-        psi_network=config.psi_network,
-        score=config.score,
-        num_levels=config.num_levels,
-        schedule=config.schedule,
-        num_frequencies=config.num_frequencies,
-        predict_reward=config.reward_coef > 0,
-    )
+    predicts_reward = config.reward_coef > 0
+    model = DiffSR(episodes.obs_dim, episodes.action_dim, predict_reward=predicts_reward, **config.architecture)
     moments = episodes.moments(train_ids)
     model.set_statistics(*moments._replace(obs_std=moments.obs_std.clamp(min=config.smallest_std)))
     return model
@@ -73,7 +62,7 @@ def build_module(config: PretrainConfig, model: DiffSR) -> DiffSRModule:
 
 
 def build_data(
-    config: PretrainConfig, episodes: Episodes, train_ids: Tensor, validation_ids: Tensor
+    config: PretrainConfig, model: DiffSR, episodes: Episodes, train_ids: Tensor, validation_ids: Tensor
 ) -> TransitionDataModule:
     """The batches of some episodes, and of others to validate on."""
     return TransitionDataModule(
@@ -82,6 +71,7 @@ def build_data(
         episodes.indices(validation_ids),
         batch_size=config.batch_size,
         num_levels=config.num_levels,
+        noise_dim=model.observe.out_dim,
         seed=config.seed,
     )
 
@@ -164,7 +154,7 @@ def run(config: PretrainConfig) -> Path:
     folder = RunFolder.of(config)
     L.seed_everything(config.seed, verbose=False)
     module = build_module(config, build_model(config, episodes, train_ids))
-    data = build_data(config, episodes, train_ids, validation_ids)
+    data = build_data(config, module.model, episodes, train_ids, validation_ids)
     made_of = facts(config, episodes, resolution, *train(config, folder, module, data))
     leave_encoder(module.model, folder, made_of, data, (train_ids, validation_ids))
     return folder.encoder

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,12 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.atomic import write_json
+from diffsr_hub.model.encoder_config import Architecture
 from diffsr_hub.runs.command import dump
 from diffsr_hub.runs.run_folder import AnyRunFolder
 from pretrain.config import PretrainConfig
 
-_FIXED = (
-    *("seed", "validation_fraction", "feature_dim", "psi_hidden", "nu_hidden", "psi_network", "score"),
-    *("smallest_std", "num_levels", "schedule", "num_frequencies"),
-)
+_FIXED = ("seed", "validation_fraction", "smallest_std", *(field.name for field in fields(Architecture)))
 """Settings that make the model and the split: a resumed run cannot change them."""
 
 

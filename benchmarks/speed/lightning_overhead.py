@@ -99,10 +99,9 @@ def parts(config: PretrainConfig, episodes: Episodes) -> tuple[Any, TransitionDa
     """A fresh module and its data."""
     everything = torch.arange(episodes.num_transitions)
     module = build_module(config, build_model(config, episodes, torch.arange(episodes.num_episodes)))
-    data = TransitionDataModule(
-        episodes, everything, everything, batch_size=config.batch_size, num_levels=config.num_levels, seed=config.seed
-    )
-    return module, data
+    sizes = {"batch_size": config.batch_size, "num_levels": config.num_levels}
+    size = module.model.observe.out_dim
+    return module, TransitionDataModule(episodes, everything, everything, **sizes, noise_dim=size, seed=config.seed)
 
 
 def main(batch_size: int = 256, steps: int = 1_000, rounds: int = 5) -> None:

@@ -49,9 +49,8 @@ def updates(parts: list[Part], batch_size: int, count: int) -> Callable[[], None
     module = build_module(config, build_model(config, episodes, torch.arange(episodes.num_episodes)))
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
     index = torch.arange(episodes.num_transitions)
-    batches = iter(
-        Batches(episodes, index, batch_size=batch_size, num_levels=config.num_levels, seed=0, first_step=lambda: 0)
-    )
+    sizes = {"batch_size": batch_size, "num_levels": config.num_levels, "noise_dim": module.model.observe.out_dim}
+    batches = iter(Batches(episodes, index, **sizes, seed=0, first_step=lambda: 0))
 
     def run() -> None:
         for _ in range(count):

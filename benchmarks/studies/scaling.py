@@ -189,7 +189,7 @@ def pretrain(size: Size, seed: int, updates: int, place: Path, datasets: Path | 
     config = replace(config, resume=place) if folder.dataset.is_file() else replace(config, run_dir=place)
     L.seed_everything(seed, verbose=False)
     module = fit.build_module(config, fit.build_model(config, episodes, learned))
-    data = fit.build_data(config, episodes, learned, held_out)
+    data = fit.build_data(config, module.model, episodes, learned, held_out)
     seconds = fit.train(config, folder, module, data)
     module.model.cpu().eval().save_pretrained(folder.encoder)
     print(f"{size.name} seed {seed}: {updates:,} updates, {seconds:.0f} s", flush=True)

@@ -1,26 +1,26 @@
 """DiffSR: ψ, ν, the statistics of the data and the noise schedule in one module that can be saved and loaded."""
 
-import reprlib
-from collections.abc import Sequence
+import inspect
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.model.diffusion import denoising_residual, reverse_diffusion
+from diffsr_hub.model.encoder_config import EncoderConfig, PsiName, ScoreName
 from diffsr_hub.model.env_check import check_env
 from diffsr_hub.model.features import RandomFourierFeatures
 from diffsr_hub.model.networks import MLP, ResidualMLP
-from diffsr_hub.model.schedule import NoiseSchedule, ScheduleName
+from diffsr_hub.model.observe import Numbers
+from diffsr_hub.model.schedule import NoiseSchedule
 from diffsr_hub.model.score import GradientScore, MatrixScore
 from diffsr_hub.saved import model_folder
 from diffsr_hub.transitions import Transitions
 
-ScoreName = Literal["gradient", "matrix"]
-MAX_SIZE, MAX_LAYERS = 65_536, 64
-PSI_NETWORKS = {"mlp": MLP, "residual": ResidualMLP}
+PSI_NETWORKS: dict[PsiName, type[MLP | ResidualMLP]] = {"mlp": MLP, "residual": ResidualMLP}
+SCORE_NETWORKS: dict[ScoreName, type[GradientScore | MatrixScore]] = {"gradient": GradientScore, "matrix": MatrixScore}
 
 
 class DiffSR(nn.Module):
@@ -34,73 +34,43 @@ class DiffSR(nn.Module):
     Args:
         obs_dim: Size of an observation.
         action_dim: Size of an action.
-        feature_dim: Size d of ψ and ν.
-        psi_hidden: Widths of ψ's hidden layers.
-        nu_hidden: Widths of the hidden layers of ν (or of ζ).
-        psi_network: `mlp`, or `residual` as in the authors' code.
-        score: `gradient` takes the score from a real ν; `matrix` models its Jacobian ζ as the authors did, and then
-            `nu` and `energy` do not exist.
-        num_levels: Number K of noise levels.
-        schedule: `vp`, `linear` or `cosine`.
-        num_frequencies: Number m of random frequencies of `features`.
-        predict_reward: Whether there is a linear head that predicts the reward from ψ.
+        arguments: The other fields of `EncoderConfig`, such as `feature_dim=128`.
 
     Raises:
         UserError: A size is not a positive integer of reasonable size, or a name is unknown.
     """
 
     obs_mean: Tensor
-    """`[obs_dim]`, mean of the training observations."""
+    """`[observe.out_dim]`, mean of the training observations."""
     obs_std: Tensor
-    """`[obs_dim]`, their standard deviation."""
+    """`[observe.out_dim]`, their standard deviation."""
     reward_mean: Tensor
     """`[]`"""
     reward_std: Tensor
     """`[]`"""
     unexplained: Tensor
-    """`[K, obs_dim]`, mean squared denoising residual on training data, 0 before it is known (`reverse_diffusion`)."""
+    """`[K, observe.out_dim]`, mean squared denoising residual on training data, 0 before it is known
+    (`reverse_diffusion`)."""
 
-    def __init__(
-        self,
-        obs_dim: int,
-        action_dim: int,
-        *,
-        feature_dim: int = 128,
-        psi_hidden: Sequence[int] = (256, 256),
-        nu_hidden: Sequence[int] = (256,),
-        psi_network: Literal["mlp", "residual"] = "mlp",
-        score: ScoreName = "gradient",
-        num_levels: int = 50,
-        schedule: ScheduleName = "vp",
-        num_frequencies: int = 256,
-        predict_reward: bool = False,
-    ) -> None:
+    def __init__(self, obs_dim: int, action_dim: int, **arguments: Any) -> None:
         super().__init__()
-        self.arguments: dict[str, Any] = {
-            "obs_dim": obs_dim,
-            "action_dim": action_dim,
-            "feature_dim": feature_dim,
-            "psi_hidden": psi_hidden,
-            "nu_hidden": nu_hidden,
-            "psi_network": psi_network,
-            "score": score,
-            "num_levels": num_levels,
-            "schedule": schedule,
-            "num_frequencies": num_frequencies,
-            "predict_reward": predict_reward,
-        }
-        _check(self.arguments)
-        self.arguments |= {"psi_hidden": list(psi_hidden), "nu_hidden": list(nu_hidden)}
-        self.psi_network = PSI_NETWORKS[psi_network](obs_dim + action_dim, psi_hidden, feature_dim)
-        score_network = GradientScore if score == "gradient" else MatrixScore
-        self.score_network = score_network(NoiseSchedule(schedule, num_levels), obs_dim, feature_dim, nu_hidden)
-        self.fourier = RandomFourierFeatures(feature_dim, num_frequencies)
-        self.reward_head = nn.Linear(feature_dim, 1) if predict_reward else None
-        self.register_buffer("obs_mean", torch.zeros(obs_dim))
-        self.register_buffer("obs_std", torch.ones(obs_dim))
+        config = self.config = EncoderConfig(obs_dim=obs_dim, action_dim=action_dim, **arguments)
+        self.observe = Numbers(obs_dim)
+        size, levels = self.observe.out_dim, NoiseSchedule(config.schedule, config.num_levels)
+        self.psi_network = PSI_NETWORKS[config.psi_network](size + action_dim, config.psi_hidden, config.feature_dim)
+        self.score_network = SCORE_NETWORKS[config.score](levels, size, config.feature_dim, config.nu_hidden)
+        self.fourier = RandomFourierFeatures(config.feature_dim, config.num_frequencies)
+        self.reward_head = nn.Linear(config.feature_dim, 1) if config.predict_reward else None
+        self.register_buffer("obs_mean", torch.zeros(size))
+        self.register_buffer("obs_std", torch.ones(size))
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_std", torch.ones(()))
-        self.register_buffer("unexplained", torch.zeros(num_levels, obs_dim))
+        self.register_buffer("unexplained", torch.zeros(config.num_levels, size))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON values."""
+        return self.config.as_json()
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -122,8 +92,8 @@ class DiffSR(nn.Module):
         self.reward_std.copy_(reward_std)
 
     def normalize(self, obs: Tensor) -> Tensor:
-        """(obs − mean) / std, `[..., obs_dim]`."""
-        return (obs.to(self.obs_mean.dtype) - self.obs_mean) / self.obs_std
+        """(observe(obs) − mean) / std, `[..., observe.out_dim]`: what ψ reads and the diffusion predicts."""
+        return (self.observe(obs).to(self.obs_mean.dtype) - self.obs_mean) / self.obs_std
 
     def psi(self, obs: Tensor, action: Tensor) -> Tensor:
         """ψ(s, a), `[..., feature_dim]`, of raw observations and actions in [−1, 1]; independent of the noise level."""
@@ -211,45 +181,5 @@ class DiffSR(nn.Module):
         return self.score_network
 
 
-def _check(arguments: dict[str, Any]) -> None:
-    """Refuse sizes and names that no encoder has, before anything is allocated."""
-    for name in ("obs_dim", "action_dim", "feature_dim", "num_levels", "num_frequencies"):
-        check_size(name, arguments[name])
-    for name in ("psi_hidden", "nu_hidden"):
-        check_widths(name, arguments[name])
-    names = {"psi_network": list(PSI_NETWORKS), "score": ["gradient", "matrix"], "schedule": ["vp", "linear", "cosine"]}
-    for name, valid in names.items():
-        if arguments[name] not in valid:
-            raise UserError(f"{name} is {_short(arguments[name])}; choose one of {', '.join(valid)}")
-    for choice, value, widths in (("psi_network", "residual", "psi_hidden"), ("score", "matrix", "nu_hidden")):
-        if arguments[choice] == value and len(set(arguments[widths])) > 1:
-            raise UserError(f"{widths} must be equal widths for {choice}={value!r}, got {_short(arguments[widths])}")
-    if not isinstance(arguments["predict_reward"], bool):
-        raise UserError(f"predict_reward must be true or false, got {_short(arguments['predict_reward'])}")
-
-
-def check_widths(name: str, widths: object) -> None:
-    """Refuse hidden layers that no network of ours has.
-
-    Raises:
-        UserError: Not a list of positive integers of reasonable size.
-    """
-    if not isinstance(widths, list | tuple) or not 1 <= len(widths) <= MAX_LAYERS:
-        raise UserError(f"{name} must be a list of 1 to {MAX_LAYERS} widths, got {_short(widths)}")
-    for width in widths:
-        check_size(f"every width of {name}", width)
-
-
-def check_size(name: str, size: object) -> None:
-    """Refuse a size that no network of ours has.
-
-    Raises:
-        UserError: Not a positive integer of reasonable size.
-    """
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise UserError(f"{name} must be an integer from 1 to {MAX_SIZE:,}, got {_short(size)}")
-
-
-def _short(value: object) -> str:
-    """A value from a file for a message: the file may be hostile, the message stays one short line."""
-    return reprlib.repr(value)
+# Tools and `model_folder.load` ask for the names of the arguments; their defaults and types are those of the dataclass.
+DiffSR.__signature__ = inspect.signature(EncoderConfig)  # type: ignore[attr-defined]

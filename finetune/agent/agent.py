@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from diffsr_hub.checks import check_size, check_widths
 from diffsr_hub.errors import UserError, plain
-from diffsr_hub.model.encoder import DiffSR, check_size, check_widths
+from diffsr_hub.model.encoder import DiffSR
 from diffsr_hub.model.env_check import check_env
 from diffsr_hub.saved import model_folder
 from finetune.agent.actor import Actor, DeterministicActor, GaussianActor

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.encoder_config import Architecture
 from diffsr_hub.runs.command import dump, parse
-from pretrain import config as source
 from pretrain.config import PretrainConfig
 
 NONSENSE: list[tuple[str, Any]] = [
@@ -36,8 +36,15 @@ def read(*flags: str) -> PretrainConfig:
 
 def documented() -> dict[str, str]:
     """Field → its docstring in the source."""
-    body = ast.parse(inspect.getsource(source.PretrainConfig)).body[0]
-    assert isinstance(body, ast.ClassDef)
+    bodies = [ast.parse(inspect.getsource(kind)).body[0] for kind in (Architecture, PretrainConfig)]
+    found = {}
+    for body in bodies:
+        assert isinstance(body, ast.ClassDef)
+        found |= _documented(body)
+    return found
+
+
+def _documented(body: ast.ClassDef) -> dict[str, str]:
     found = {}
     for first, second in zip(body.body, body.body[1:], strict=False):
         if isinstance(first, ast.AnnAssign) and isinstance(second, ast.Expr) and isinstance(second.value, ast.Constant):
@@ -84,7 +91,7 @@ def test_a_written_config_reads_back_equal(tmp_path):
         resume=Path("1"),
         learning_rate=1e-5,
         psi_hidden=(7,),
-        nu_hidden=(3, 4, 5),
+        nu_hidden=(4, 4),
         score="matrix",
         ema_decay=0.999,
     )

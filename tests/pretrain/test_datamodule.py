@@ -12,7 +12,7 @@ INDEX = torch.arange(100, 400)
 
 
 def stream(episodes: Episodes, **changes: Any) -> Batches:
-    options: dict[str, Any] = {"batch_size": 32, "num_levels": 5, "seed": 0, "first_step": lambda: 0}
+    options: dict[str, Any] = {"batch_size": 32, "num_levels": 5, "noise_dim": 3, "seed": 0, "first_step": lambda: 0}
     return Batches(episodes, INDEX, **options | changes)
 
 
@@ -99,25 +99,25 @@ def test_noise_is_standard_normal(episodes):
 @pytest.mark.parametrize(("available", "size"), [(300, 300), (304, 300), (3, 5)])
 def test_a_validation_has_equally_many_of_each_level_and_is_always_the_same(episodes, available, size):
     index = torch.arange(available)
-    batch = validation_batch(episodes, index, 5, seed=0)
+    batch = validation_batch(episodes, index, 5, 3, seed=0)
     assert torch.equal(torch.bincount(batch.level), torch.full((5,), size // 5))
-    assert equal(batch, validation_batch(episodes, index, 5, seed=0))
+    assert equal(batch, validation_batch(episodes, index, 5, 3, seed=0))
     allowed = {tuple(row) for row in episodes.transitions(index).obs.tolist()}
     assert {tuple(row) for row in batch.transitions.obs.tolist()} <= allowed
 
 
 def test_a_long_validation_is_thinned_over_all_of_it(episodes, monkeypatch):
     monkeypatch.setattr("pretrain.datamodule.MAX_VALIDATION", 20)
-    batch = validation_batch(episodes, torch.arange(1000), 5, seed=0)
+    batch = validation_batch(episodes, torch.arange(1000), 5, 3, seed=0)
     assert torch.equal(batch.transitions.obs, episodes.transitions(torch.arange(0, 1000, 50)).obs)
 
 
 def test_moving_a_batch_changes_no_number(episodes):
-    data = TransitionDataModule(episodes, INDEX, INDEX, batch_size=8, num_levels=5, seed=0)
+    data = TransitionDataModule(episodes, INDEX, INDEX, batch_size=8, num_levels=5, noise_dim=3, seed=0)
     batch = stream(episodes).batch(0)
     assert equal(data.transfer_batch_to_device(batch, torch.device("cpu"), 0), batch)
     (only,) = data.val_dataloader()
-    assert equal(only, validation_batch(episodes, INDEX, 5, seed=0))
+    assert equal(only, validation_batch(episodes, INDEX, 5, 3, seed=0))
 
 
 def several_tasks(episodes: Episodes) -> Episodes:
@@ -130,7 +130,7 @@ def test_every_task_has_an_equal_share_whatever_its_size(episodes):
     several = several_tasks(episodes)
     # Of 1,000 transitions each: 500 of task a, 20 of b in two datasets, 1 of c.
     index = torch.cat([torch.arange(500), torch.arange(1000, 1010), torch.arange(2000, 2001), torch.arange(3000, 3010)])
-    batches = Batches(several, index, batch_size=300, num_levels=5, seed=0, first_step=lambda: 0)
+    batches = Batches(several, index, batch_size=300, num_levels=5, noise_dim=3, seed=0, first_step=lambda: 0)
     drawn = torch.cat([batches._draw(step)[0] for step in range(50)])
     assert torch.isin(drawn, index).all()
     counts = torch.bincount(drawn, minlength=4000)

@@ -19,8 +19,8 @@ LEVELS = 5
 
 @pytest.fixture
 def batch(episodes: Episodes) -> NoisyBatch:
-    options: dict[str, Any] = {"batch_size": 24, "num_levels": LEVELS, "seed": 0, "first_step": lambda: 0}
-    return Batches(episodes, torch.arange(900), **options).batch(0)
+    sizes: dict[str, Any] = {"batch_size": 24, "num_levels": LEVELS, "noise_dim": 3}
+    return Batches(episodes, torch.arange(900), **sizes, seed=0, first_step=lambda: 0).batch(0)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_every_parameter_is_trained(make_encoder, batch, silent):
 
 def test_a_validation_is_the_mean_of_each_level(make_encoder, episodes, silent):
     model = make_encoder()
-    batch = validation_batch(episodes, torch.arange(50), LEVELS, seed=0)
+    batch = validation_batch(episodes, torch.arange(50), LEVELS, 3, seed=0)
     system(model, weighting="paper").validation_step(batch, 0)
     squared = by_hand(model, batch).square().mean(-1)
     torch.testing.assert_close(silent["val/loss"], squared.mean(), rtol=1e-4, atol=1e-5)
