@@ -3,24 +3,39 @@
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from diffsr_hub import __version__
 from diffsr_hub.errors import UserError, exit_codes, unknown
 
+
+@dataclass(frozen=True)
+class Verb:
+    """What `diffsr VERB` starts, and what has to be installed for it."""
+
+    program: str
+    """its `main`, as `module:function`"""
+    summary: str
+    """what it does, for `diffsr --help`"""
+    extra: str | None = None
+    """the extra of `pyproject.toml` that it needs; None for the base installation"""
+
+
 VERBS = {
-    "collect": ("pretrain.collect:main", "play bundled behaviour into Minari datasets"),
-    "pretrain": ("pretrain.fit:main", "train an encoder on Minari datasets"),
-    "finetune": ("finetune.train:main", "learn online on top of an encoder"),
-    "evaluate": ("finetune.acting.evaluate_verb:main", "run episodes with a finished agent"),
-    "compare": ("diffsr_hub.studies.compare_verb:main", "compare runs over their seeds: table, JSON, picture"),
-    "matrix": ("diffsr_hub.studies.matrix_verb:main", "encoders × tasks: gains over scratch"),
-    "sweep": ("finetune.sweep.verb:main", "fine-tune with tasks × encoders × seeds"),
-    "publish": ("diffsr_hub.hub.verbs:publish_main", "upload an exported folder to the Hub"),
-    "info": ("diffsr_hub.hub.verbs:info_main", "show what a folder or a repository holds"),
-    "list": ("diffsr_hub.hub.verbs:list_main", "list the models on the Hub"),
-    "card": ("diffsr_hub.hub.verbs:card_main", "write a folder's README.md anew"),
+    "collect": Verb("pretrain.collect:main", "play bundled behaviour into Minari datasets", extra="pretrain"),
+    "pretrain": Verb("pretrain.fit:main", "train an encoder on Minari datasets", extra="pretrain"),
+    "finetune": Verb("finetune.train:main", "learn online on top of an encoder", extra="finetune"),
+    "evaluate": Verb("finetune.acting.evaluate_verb:main", "run episodes with a trained agent", extra="finetune"),
+    "compare": Verb(
+        "diffsr_hub.studies.compare_verb:main", "compare runs over their seeds: table, JSON, picture", extra="finetune"
+    ),
+    "matrix": Verb("diffsr_hub.studies.matrix_verb:main", "encoders × tasks: gains over scratch", extra="finetune"),
+    "sweep": Verb("finetune.sweep.verb:main", "fine-tune with tasks × encoders × seeds", extra="finetune"),
+    "publish": Verb("diffsr_hub.hub.verbs:publish_main", "upload an exported folder to the Hub"),
+    "info": Verb("diffsr_hub.hub.verbs:info_main", "show what a folder or a repository holds"),
+    "list": Verb("diffsr_hub.hub.verbs:list_main", "list the models on the Hub"),
+    "card": Verb("diffsr_hub.hub.verbs:card_main", "write a folder's README.md anew"),
 }
-"""verb → (its `main`, what it does); the package of its `main` is also the name of the extra that it needs"""
 
 
 @exit_codes()
@@ -42,23 +57,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(verb: str, arguments: Sequence[str]) -> None:
-    module, _, name = VERBS[verb][0].partition(":")
-    package = module.partition(".")[0]
+    module, _, name = VERBS[verb].program.partition(":")
     try:
         program: Callable[[Sequence[str]], None] = getattr(importlib.import_module(module), name)
         program(arguments)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing in ("", package, "diffsr_hub"):  # a mistake of ours: its traceback is needed
+        if missing in ("", module.partition(".")[0], "diffsr_hub"):  # a mistake of ours: its traceback is needed
             raise
-        raise UserError(
-            f"diffsr {verb} needs {missing}, which comes with an extra: pip install 'diffsr-hub[{package}]'"
-        ) from error
+        extra = VERBS[verb].extra
+        command = f"pip install 'diffsr-hub[{extra}]'" if extra else "pip install diffsr-hub"
+        raise UserError(f"diffsr {verb} needs the package {missing}, which is not installed: {command}") from error
 
 
 def _help() -> str:
     width = max(map(len, VERBS))
-    verbs = [f"  {verb:<{width}}  {summary}" for verb, (_, summary) in VERBS.items()]
+    verbs = [f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             "usage: diffsr VERB [arguments]",

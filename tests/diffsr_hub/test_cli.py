@@ -30,7 +30,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     module = ModuleType("toys")
     module.main = program  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toys", module)
-    monkeypatch.setitem(cli.VERBS, "play", ("toys:main", "play with toys"))
+    monkeypatch.setitem(cli.VERBS, "play", cli.Verb("toys:main", "play with toys", extra="games"))
     return calls
 
 
@@ -45,8 +45,8 @@ def test_help_lists_every_verb_on_a_line(arguments: list[str], capsys: pytest.Ca
     cli.main(arguments)
     out = capsys.readouterr().out
     assert out.startswith("usage: diffsr VERB")
-    for verb, (_, summary) in cli.VERBS.items():
-        assert re.search(rf"^  {verb} +{re.escape(summary)}$", out, re.MULTILINE)
+    for name, verb in cli.VERBS.items():
+        assert re.search(rf"^  {name} +{re.escape(verb.summary)}$", out, re.MULTILINE)
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -82,10 +82,16 @@ def test_ctrl_c_is_one_line_and_130(play: list[list[str]], capsys: pytest.Captur
     assert ends(["play", "long"], capsys) == (130, "interrupted\n")
 
 
-def test_a_missing_package_of_an_extra_names_the_extra(
-    play: list[list[str]], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("extra", "advice"), [("games", "'diffsr-hub[games]'"), (None, "diffsr-hub")])
+def test_a_missing_package_names_the_extra_that_brings_it(
+    play: list[list[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    extra: str | None,
+    advice: str,
 ) -> None:
-    line = "error: diffsr play needs marbles, which comes with an extra: pip install 'diffsr-hub[toys]'\n"
+    monkeypatch.setitem(cli.VERBS, "play", cli.Verb("toys:main", "play with toys", extra=extra))
+    line = f"error: diffsr play needs the package marbles, which is not installed: pip install {advice}\n"
     assert ends(["play", "import marbles"], capsys) == (2, line)
 
 
