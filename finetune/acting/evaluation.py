@@ -8,7 +8,8 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.errors import UserError
-from finetune.acting.environments import check_finite, different_episodes, failures, make_for_evaluation
+from diffsr_hub.suites.success import succeeded
+from finetune.acting.environments import different_episodes, make_for_evaluation
 
 MAX_ENVIRONMENTS = 16
 """that run side by side, so that one forward pass acts in all of them"""
@@ -33,7 +34,7 @@ class Evaluation:
     lengths: tuple[int, ...]
     """steps"""
     successes: tuple[bool, ...] = ()
-    """whether `info["success"]` was ever true, false where it was never there; empty if no episode had one"""
+    """whether the info of a step was one of success, false where none says so; empty if no episode says anything"""
 
     @property
     def mean_return(self) -> float:
@@ -72,8 +73,8 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         seed: Of the first episode; the next ones count on from it.
 
     Raises:
-        UserError: No episodes are asked for, or more than differ, or the environment raised, gave NaN or infinity, or
-            ended no episode.
+        UserError: No episodes are asked for, or more than differ, or the environment raised, gave an answer that cannot
+            be used, or ended no episode.
     """
     check_episodes(env_id, episodes)
     envs = [make_for_evaluation(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
@@ -109,9 +110,7 @@ def _side_by_side(
     policy: Policy, envs: Sequence[gym.Env[Any, Any]], seeds: Sequence[int]
 ) -> tuple[tuple[float, ...], tuple[int, ...], tuple[bool | None, ...]]:
     """One episode in each environment: returns, lengths, and successes, None for one that did not say."""
-    with failures():
-        obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
-    check_finite(*obs.values())
+    obs = {i: envs[i].reset(seed=seed)[0] for i, seed in enumerate(seeds)}
     returns, lengths = [0.0] * len(seeds), [0] * len(seeds)
     successes: list[bool | None] = [None] * len(seeds)
     while obs:
@@ -122,13 +121,11 @@ def _side_by_side(
             )
         actions, _ = policy.predict(np.stack(list(obs.values())), deterministic=True)
         for i, action in zip(list(obs), actions, strict=True):
-            with failures():
-                obs[i], reward, terminated, truncated, info = envs[i].step(action)
-            check_finite(obs[i], reward)
+            obs[i], reward, terminated, truncated, info = envs[i].step(action)
             returns[i] += float(reward)
             lengths[i] += 1
-            if "success" in info:
-                successes[i] = bool(successes[i]) or bool(info["success"])
+            if (success := succeeded(info)) is not None:
+                successes[i] = bool(successes[i]) or success
             if terminated or truncated:
                 del obs[i]
     return tuple(returns), tuple(lengths), tuple(successes)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub.errors import UserError
-from finetune.acting.environments import check_finite, different_episodes, failures, make, make_for_evaluation
+from finetune.acting.environments import different_episodes, make, make_for_evaluation
 from tests.finetune import toys
 
 
@@ -46,22 +46,6 @@ def test_what_no_agent_can_live_in_is_named_in_one_line(env_id, message):
     with pytest.raises(UserError, match=message) as error:
         make(env_id)
     assert "\n" not in str(error.value)
-
-
-def test_what_an_environment_raises_becomes_one_line():
-    with pytest.raises(UserError, match=r"^the environment raised KeyError: 'a b'$"), failures():
-        raise KeyError("a b")
-    with pytest.raises(KeyboardInterrupt), failures():
-        raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_no_learner_can_use_is_refused(bad):
-    check_finite(np.zeros(3), 0.0, 2)
-    with pytest.raises(UserError, match="NaN or infinite"):
-        check_finite(np.zeros(3), bad)
-    with pytest.raises(UserError, match="NaN or infinite"):
-        check_finite(np.array([[0, 1], [2, bad]]), 0.0)
 
 
 @pytest.mark.filterwarnings("ignore:.*we recommend using")

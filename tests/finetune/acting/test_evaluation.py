@@ -134,7 +134,6 @@ def test_a_failing_environment_is_one_line(fault):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore:.*observation space")  # Gymnasium sees it too
 def test_what_is_observed_at_a_reset_is_looked_at_before_the_policy_sees_it():
     Faulty.fails("nan_in_reset")
     with pytest.raises(UserError, match="NaN or infinite"):

@@ -183,10 +183,24 @@ def test_a_success_may_be_in_the_infos_of_a_step_as_minari_records_them():
     assert successes(["hopper/infos-v0"]) == [False, True, False]
 
 
-@pytest.mark.parametrize(("noted", "expected"), [("False", False), ("True", False), (1, True), (0.0, False)])
-def test_only_flags_and_numbers_are_successes(noted, expected):
+@pytest.mark.parametrize(("noted", "expected"), [("False", False), ("True", True), (1, True), (0.0, False)])
+def test_a_success_is_what_the_note_says(noted, expected):
     note("hopper/some-v0", [noted] + [None] * 11)
     assert successes(["hopper/some-v0"])[0] is expected
+
+
+def test_a_note_that_is_no_flag_is_refused_with_its_place():
+    note("hopper/some-v0", [False, "maybe"] + [None] * 10)
+    with pytest.raises(UserError, match=r"^hopper/some-v0, episode 1: a success must be a flag .* text 'maybe'$"):
+        successes(["hopper/some-v0"])
+    note("hopper/some-v0", [False] * 12)
+
+
+def test_the_key_of_stable_baselines_is_a_success_too():
+    storage = minari.load_dataset("hopper/random-v0").storage
+    storage.update_episode_metadata({"is_success": float(i == 2)} for i in range(5))
+    assert successes(["hopper/random-v0"]) == [False, False, True, False, False]
+    storage.update_episode_metadata({"is_success": np.nan} for i in range(5))
 
 
 def test_several_datasets_follow_one_another():
