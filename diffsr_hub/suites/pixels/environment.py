@@ -1,0 +1,110 @@
+"""Environments seen through a camera: importing this module registers `diffsr/HalfCheetah-pixels-v0` and so on."""
+
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+import diffsr_hub.suites.meta_world.environment  # noqa: F401 (registers the tasks)
+from diffsr_hub.suites.meta_world.names import TASKS as META_WORLD_TASKS
+from diffsr_hub.suites.mujoco.tasks import TASKS as MUJOCO_TASKS
+from diffsr_hub.suites.pixels.names import VIEWS, pixels_id, scene
+from diffsr_hub.suites.pixels.renderer import Renderer, find_camera
+
+SETTINGS = ("size", "camera", "samples", "action_repeat", "stack", "spacing")
+"""arguments of an image environment that belong to its view; all others are those of the environment that is seen"""
+
+
+class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
+    """An environment whose observations are its last pictures, `[stack, size, size, 3]`, uint8, the newest one last.
+
+    With a stack of 1 they are `[size, size, 3]`. Before the first step, the first picture stands for those before it.
+    Physics, rewards and ends are those of the environment that is seen: with an action repeat, the reward is the sum of
+    its rewards, and `info["success"]` is whether it succeeded in any of the steps. `info["state"]` is what it observed
+    itself, for probes; an agent must not read it. OpenGL is needed from the first `reset` on.
+
+    Args:
+        env_id: Of the environment that is seen, such as HalfCheetah-v5.
+        arguments: Settings of the view (`size`, `camera`, `samples`, `action_repeat`, `stack`, `spacing`), and
+            arguments of the environment that is seen.
+
+    Attributes:
+        view: What decides how an observation looks; its fingerprint is stored with an encoder.
+
+    Raises:
+        UserError: A setting makes no sense, or there is no such camera: those that exist are listed.
+    """
+
+    metadata = {"render_modes": ["human", "rgb_array", "depth_array"]}  # noqa: RUF012 (Gymnasium's way)
+
+    def __init__(self, env_id: str, **arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in SETTINGS if name in arguments}
+        self.view = replace(VIEWS[scene(env_id)], **chosen)
+        self.env = gym.make(env_id, disable_env_checker=True, **arguments)
+        find_camera(self._simulation.model, self.view.camera)  # a wrong name is said now, not at the first picture
+        frames_per_second = round(self.env.metadata["render_fps"] / self.view.action_repeat)
+        self.metadata = self.metadata | {"render_fps": max(1, frames_per_second)}
+        self.render_mode = self.env.render_mode
+        stacked = (self.view.stack, *self.view.frame_shape) if self.view.stack > 1 else self.view.frame_shape
+        self.observation_space = gym.spaces.Box(0, 255, stacked, np.uint8)
+        self.action_space = self.env.action_space
+        self._renderer: Renderer | None = None
+        self._frames: deque[NDArray[np.uint8]] = deque(maxlen=(self.view.stack - 1) * self.view.spacing + 1)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        """Begin an episode."""
+        super().reset(seed=seed)
+        state, info = self.env.reset(seed=seed, options=options)
+        assert self._frames.maxlen is not None
+        self._frames.extend([self._picture()] * self._frames.maxlen)
+        return self._observation(), info | {"state": state}
+
+    def step(self, action: NDArray[Any]) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
+        """Repeat one action until the next picture, or to the end of the episode."""
+        total, success = 0.0, None
+        for _ in range(self.view.action_repeat):
+            state, reward, terminated, truncated, info = self.env.step(action)
+            total += float(reward)
+            if "success" in info:
+                success = max(success or 0.0, float(info["success"]))
+            if terminated or truncated:
+                break
+        self._frames.append(self._picture())
+        told = {} if success is None else {"success": success}
+        return self._observation(), total, terminated, truncated, info | told | {"state": state}
+
+    def render(self) -> Any:
+        """A picture for people, drawn as the environment itself draws it."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """Release both renderers."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+        self.env.close()
+
+    @property
+    def _simulation(self) -> Any:
+        """What holds MuJoCo's model and data: in Meta-World, the package's environment."""
+        return getattr(self.env.unwrapped, "robot", self.env.unwrapped)
+
+    def _picture(self) -> NDArray[np.uint8]:
+        if self._renderer is None:
+            self._renderer = Renderer(self._simulation.model, self.view)
+        return self._renderer(self._simulation.data)
+
+    def _observation(self) -> NDArray[np.uint8]:
+        return np.stack(list(self._frames)[:: self.view.spacing]) if self.view.stack > 1 else self._frames[-1]
+
+
+_ROBOTS = sorted({task.robot.env_id for task in MUJOCO_TASKS.values()})
+
+for _seen in (*_ROBOTS, *MUJOCO_TASKS, *META_WORLD_TASKS):
+    if pixels_id(_seen) not in gym.registry:
+        gym.register(pixels_id(_seen), entry_point=f"{__name__}:PixelsEnv", kwargs={"env_id": _seen})

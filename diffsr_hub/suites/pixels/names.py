@@ -1,0 +1,35 @@
+"""Ids of environments that are seen through a camera: the environment's own, with `-pixels` before its version."""
+
+from diffsr_hub.suites.pixels.view import Camera, View
+
+_MARK = "-pixels"
+
+VIEWS = {
+    "HalfCheetah": View("HalfCheetah", camera=Camera("torso", height=0.45, distance=2.4), samples=4),
+    # At 125 steps a second, less than a pixel moves from one to the next.
+    "Hopper": View("Hopper", camera=Camera("torso", height=0.75, distance=2.6), samples=4, action_repeat=4),
+    "Walker2d": View("Walker2d", camera=Camera("torso", height=0.75, distance=2.6), samples=4, action_repeat=4),
+    "metaworld": View("metaworld", camera="corner4", action_repeat=2),  # near the table; the site of the goal is seen
+}
+"""scene → how it is looked at, unless other settings are asked for"""
+
+
+def pixels_id(env_id: str) -> str:
+    """The id of an environment as it is seen: diffsr/HalfCheetah-pixels-v0 of HalfCheetah-v5.
+
+    Args:
+        env_id: HalfCheetah-v5, diffsr/HalfCheetah-jump-v0, metaworld/door-open-v3 and so on.
+    """
+    stem, _, version = env_id.rpartition("-v")
+    return f"{stem}{_MARK}-v{version}" if "/" in env_id else f"diffsr/{stem}{_MARK}-v0"
+
+
+def is_pixels(env_id: str) -> bool:
+    """Whether an id is meant for an environment seen through a camera, be there such a one or not."""
+    return f"{_MARK}-v" in env_id
+
+
+def scene(env_id: str) -> str:
+    """What is in front of the camera in an environment: a key of `VIEWS`."""
+    namespace, _, name = env_id.rpartition("/")
+    return namespace if namespace in VIEWS else name.partition("-")[0]
