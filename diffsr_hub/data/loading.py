@@ -10,8 +10,9 @@ import torch
 from diffsr_hub.data.cache.arrays import open_mapped
 from diffsr_hub.data.cache.build import ARRAYS
 from diffsr_hub.data.cache.cache import cache_root, cached
+from diffsr_hub.data.dataset import Dataset
 from diffsr_hub.data.episodes import Episodes, Part
-from diffsr_hub.data.minari.source import Source, open_source
+from diffsr_hub.data.formats import open_dataset
 from diffsr_hub.data.spaces import difference
 from diffsr_hub.errors import UserError
 
@@ -31,10 +32,10 @@ def load(ids: Sequence[str], *, cache_dir: Path | None = None) -> Episodes:
     """
     if not ids:
         raise UserError("no dataset was named")
-    sources = [open_source(identifier) for identifier in ids]
-    _check_spaces(sources)
+    datasets = [open_dataset(identifier) for identifier in ids]
+    _check_spaces(datasets)
     root = cache_root() if cache_dir is None else cache_dir
-    entries = [cached(source, root) for source in sources]
+    entries = [cached(dataset, root) for dataset in datasets]
     indexes = [index for _, index in entries]
     specs = [index["provenance"]["env_spec"] or {} for index in indexes]
     env_ids = {spec["id"] for spec in specs if "id" in spec}
@@ -64,12 +65,9 @@ def _part(folder: Path) -> Part:
     return Part(**{name: torch.from_numpy(open_mapped(folder / f"{name}.npy")) for name in ARRAYS})
 
 
-def _check_spaces(sources: Sequence[Source]) -> None:
-    first = sources[0]
-    for other in sources[1:]:
-        for space in ("observation_space", "action_space"):
-            serialized = [json.loads(source.metadata[space]) for source in (first, other)]
-            if found := difference(*serialized, bounds=space == "action_space"):
-                raise UserError(
-                    f"datasets {first.id} and {other.id} do not mix, their {space.replace('_', ' ')}s differ in {found}"
-                )
+def _check_spaces(datasets: Sequence[Dataset]) -> None:
+    first = datasets[0]
+    for other in datasets[1:]:
+        for kind, one, another in zip(("observation", "action"), first.spaces, other.spaces, strict=True):
+            if found := difference(one, another, bounds=kind == "action"):
+                raise UserError(f"datasets {first.id} and {other.id} do not mix, their {kind} spaces differ in {found}")

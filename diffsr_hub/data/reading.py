@@ -1,6 +1,6 @@
-"""A Minari dataset as flat float32 columns, a few megabytes of whole episodes at a time, every value checked.
+"""A dataset as flat float32 columns, a few megabytes of whole episodes at a time, every value checked.
 
-Minari keeps T+1 observations and T of everything else per episode, and so do these columns: cutting T+1 rows by T is
+A stored episode has T+1 observations and T of everything else, and so do these columns: cutting T+1 rows by T is
 how readers drift by one row per episode.
 """
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diffsr_hub.data.minari.source import Source
-from diffsr_hub.data.minari.stored import StoredEpisode, column_name, stored_episodes
-from diffsr_hub.data.spaces import action_bounds, encode, leaves, width
+from diffsr_hub.data.dataset import Dataset, StoredEpisode
+from diffsr_hub.data.spaces import Leaf, action_bounds, encode, leaves, read_space, width
 from diffsr_hub.errors import UserError
 
 if TYPE_CHECKING:
     import gymnasium as gym
 
 _BLOCK_BYTES = 1 << 20  # enough that NumPy's calls cost nothing beside their work
+_MOST_NUMBERS = 65_536  # of an observation or an action: what an encoder can have
 
 
 class Block(NamedTuple):
@@ -40,7 +40,7 @@ class Reader:
     """Reads one dataset.
 
     Args:
-        source: the dataset.
+        dataset: the dataset.
 
     Attributes:
         obs_dim: of a flat observation.
@@ -48,42 +48,45 @@ class Reader:
         bounds: lowest and highest original action; None for discrete actions.
 
     Raises:
-        UserError: its spaces are not supported, or it is empty.
+        UserError: its spaces are malformed or not supported, or it is empty.
     """
 
-    def __init__(self, source: Source) -> None:
-        from minari.serialization import deserialize_space
-
-        if source.metadata["total_episodes"] < 1:
-            raise UserError(f"dataset {source.id} is empty: it has no episodes")
+    def __init__(self, dataset: Dataset) -> None:
+        if dataset.num_episodes < 1:
+            raise UserError(f"dataset {dataset.id} is empty: it has no episodes")
         try:
-            self._leaves = leaves(deserialize_space(source.metadata["observation_space"]))
-            self._action_space = deserialize_space(source.metadata["action_space"])
+            observation_space, self._action_space = map(read_space, dataset.spaces)
+            self._leaves = leaves(observation_space)
             self.bounds = action_bounds(self._action_space)
+            self.obs_dim = _size("observation", self._leaves)
+            self.action_dim = _size("action", [Leaf((), self._action_space)])
         except UserError as error:
-            raise UserError(f"dataset {source.id}: {error}") from error
-        self._source, self._rescale = source, _rescaler(self.bounds)
-        self.obs_dim = sum(width(leaf.space) for leaf in self._leaves)
-        self.action_dim = width(self._action_space)
+            raise UserError(f"dataset {dataset.id}: {error}") from error
+        self._dataset, self._rescale = dataset, _rescaler(self.bounds)
 
     def __iter__(self) -> Iterator[Block]:
         """Read block after block.
 
         Raises:
-            UserError: the data cannot be read, or an episode is malformed or holds a value that is not finite.
+            UserError: the data cannot be read, an episode is missing, malformed, or holds a value that is not finite.
         """
         first, waiting, size = 0, list[StoredEpisode](), 0
-        for episode in stored_episodes(self._source, self._leaves):
+        for episode in self._dataset.episodes(self._leaves, self._action_space):
+            _check_columns(episode, self._leaves, f"dataset {self._dataset.id}, episode {first + len(waiting)}")
             waiting.append(episode)
             size += sum(values.nbytes for values in episode)
             if size >= _BLOCK_BYTES:
                 yield self._block(waiting, first)
                 first, waiting, size = first + len(waiting), [], 0
+        if (count := first + len(waiting)) != self._dataset.num_episodes:
+            raise UserError(
+                f"dataset {self._dataset.id} ends after {count} of its {self._dataset.num_episodes} episodes"
+            )
         if waiting:
             yield self._block(waiting, first)
 
     def _block(self, episodes: Sequence[StoredEpisode], first: int) -> Block:
-        where = f"dataset {self._source.id}, episode {first}"
+        where = f"dataset {self._dataset.id}, episode {first}"
         try:
             return self._converted(episodes, where)
         except (UserError, ValueError):  # NumPy's, where episodes differ in shape: alone, the wrong one is named
@@ -96,16 +99,39 @@ class Reader:
     def _converted(self, episodes: Sequence[StoredEpisode], where: str) -> Block:
         *observations, action, reward, terminated = (_joined(column) for column in zip(*episodes, strict=True))
         frames = [
-            _flat(leaf.space, values, column_name(leaf), where)
-            for leaf, values in zip(self._leaves, observations, strict=True)
+            _flat(leaf.space, values, leaf.name, where) for leaf, values in zip(self._leaves, observations, strict=True)
         ]
         return Block(
             frames=_float32(np.concatenate(frames, axis=1) if len(frames) > 1 else frames[0], "observations", where),
             action=_float32(self._rescale(_flat(self._action_space, action, "actions", where)), "actions", where),
             reward=_float32(reward.reshape(-1), "rewards", where),
-            terminated=terminated.reshape(-1).astype(np.bool_, copy=False),
+            terminated=_flags(terminated.reshape(-1), where),
             lengths=np.array([len(episode[-2]) for episode in episodes]),
         )
+
+
+def _size(name: str, leaves: Sequence[Leaf]) -> int:
+    if not 1 <= (size := sum(width(leaf.space) for leaf in leaves)) <= _MOST_NUMBERS:
+        raise UserError(f"its {name}s have {size:,} numbers each; 1 to {_MOST_NUMBERS:,} are supported")
+    return size
+
+
+def _check_columns(episode: StoredEpisode, leaves: Sequence[Leaf], where: str) -> None:
+    """Refuse an episode whose columns are not numbers, or do not fit together."""
+    *observations, action, reward, terminated = episode
+    named = [(leaf.name, values) for leaf, values in zip(leaves, observations, strict=True)]
+    steps, of_steps = len(reward), (("actions", action), ("terminations", terminated), ("rewards", reward))
+    for name, values in (*named, *of_steps):
+        if values.dtype.kind not in "biuf":
+            raise UserError(f"{where}, column {name} holds {values.dtype}, which are not numbers")
+    if steps == 0:
+        raise UserError(f"{where} has no steps: remove it from the dataset")
+    for name, values in named:
+        if len(values) != steps + 1:
+            raise UserError(f"{where}: {len(values)} rows of {name} for {steps} steps; there must be {steps + 1}")
+    for name, values in of_steps:
+        if len(values) != steps or (name != "actions" and values.size != steps):
+            raise UserError(f"{where}: {name} of shape {values.shape} for {steps} steps")
 
 
 def _joined(column: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -129,6 +155,12 @@ def _float32(values: NDArray[Any], column: str, where: str) -> NDArray[np.float3
         value = values[(step, *place)]
         raise UserError(f"{where}, column {column}: value {value} at step {step} is not finite in float32")
     return narrow
+
+
+def _flags(values: NDArray[Any], where: str) -> NDArray[np.bool_]:
+    if values.dtype != np.bool_ and (wrong := values[(values != 0) & (values != 1)]).size:
+        raise UserError(f"{where}, column terminations: {wrong[0]} is neither true nor false")
+    return values.astype(np.bool_, copy=False)
 
 
 def _rescaler(bounds: tuple[list[float], list[float]] | None) -> Callable[[NDArray[Any]], NDArray[Any]]:

@@ -1,16 +1,23 @@
-"""Gymnasium spaces as flat columns: the leaves of an observation space, one-hot codes, equality of two spaces."""
+"""Gymnasium spaces as flat columns: the leaves of an observation space, one-hot codes, equality of two spaces.
 
+A Dict is flattened in the order of its keys' names, whatever order it was built in: Gymnasium sorts the keys of some
+and not of others, and Minari those of all.
+"""
+
+import reprlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, on_one_line, plain
 
 if TYPE_CHECKING:
     import gymnasium as gym
 
+_NESTED = ("Dict", "Tuple")
+_TYPES = ("Box", "Discrete", "MultiDiscrete", "MultiBinary", *_NESTED)
 _SMALLEST_IMAGE_SIDE = 32  # Minari's own line between a matrix and an image
 
 
@@ -21,9 +28,54 @@ class Leaf(NamedTuple):
     """keys of Dict and positions of Tuple from the root to here"""
     space: "gym.Space[Any]"
 
+    @property
+    def name(self) -> str:
+        """What errors call its column: `observations['position']`."""
+        return "observations" + "".join(f"[{key!r}]" for key in self.path)
+
+
+def read_space(serialized: Any) -> "gym.Space[Any]":
+    """A space from the JSON that Minari writes.
+
+    Raises:
+        UserError: it is malformed, or of a kind that is not supported.
+    """
+    from minari.serialization import deserialize_space
+
+    try:
+        _check_types(serialized)
+        return deserialize_space(serialized)
+    except UserError:
+        raise
+    except Exception as error:  # whatever Minari, Gymnasium and NumPy make of other values than they expect
+        reason = f"{type(error).__name__}: {on_one_line(error)}"
+        raise UserError(f"its space {reprlib.repr(serialized)} is malformed ({reason})") from error
+
+
+def _check_types(serialized: Any) -> None:
+    if (kind := serialized["type"]) not in _TYPES:
+        raise UserError(f"a space of type {plain(kind)} is not supported; {', '.join(_TYPES)} are")
+    if kind in _NESTED:
+        inner = serialized["subspaces"]
+        for space in inner.values() if isinstance(inner, dict) else inner:
+            _check_types(space)
+
+
+def canonical(space: "gym.Space[Any]") -> "gym.Space[Any]":
+    """The same space with the keys of Dicts in order: what `gymnasium.spaces.flatten` makes of it are our columns."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict):
+        return spaces.Dict([(key, canonical(inner)) for key, inner in _by_name(space)])
+    return spaces.Tuple(map(canonical, space.spaces)) if isinstance(space, spaces.Tuple) else space
+
+
+def _by_name(space: "gym.spaces.Dict") -> "list[tuple[Any, gym.Space[Any]]]":
+    return sorted(space.spaces.items(), key=lambda item: str(item[0]))
+
 
 def leaves(space: "gym.Space[Any]", path: tuple[str | int, ...] = ()) -> list[Leaf]:
-    """The leaves of a space in the order in which `gymnasium.spaces.flatten` concatenates them.
+    """The leaves of a space in the order in which `gymnasium.spaces.flatten` concatenates those of `canonical(space)`.
 
     Raises:
         UserError: a leaf is an image, or cannot be flattened into numbers.
@@ -31,7 +83,7 @@ def leaves(space: "gym.Space[Any]", path: tuple[str | int, ...] = ()) -> list[Le
     from gymnasium import spaces
 
     if isinstance(space, spaces.Dict):
-        return [leaf for key, inner in space.spaces.items() for leaf in leaves(inner, (*path, key))]
+        return [leaf for key, inner in _by_name(space) for leaf in leaves(inner, (*path, key))]
     if isinstance(space, spaces.Tuple):
         return [leaf for i, inner in enumerate(space.spaces) for leaf in leaves(inner, (*path, i))]
     if isinstance(space, spaces.Box) and _looks_like_image(space):
@@ -64,12 +116,12 @@ def encode(space: "gym.Space[Any]", values: NDArray[Any]) -> NDArray[Any]:
     from gymnasium import spaces
 
     if isinstance(space, spaces.Discrete):
-        return _one_hot(values.reshape(len(values), 1) - space.start, np.array([space.n]))
+        return _one_hot(_whole(values).reshape(len(values), 1) - space.start, np.array([space.n]))
     if values.shape[1:] != space.shape:
         raise ValueError(f"has rows of shape {values.shape[1:]}, its space says {space.shape}")
     flat = values.reshape(len(values), -1)
     if isinstance(space, spaces.MultiDiscrete):
-        return _one_hot(flat - space.start.reshape(-1), space.nvec.reshape(-1))
+        return _one_hot(_whole(flat) - space.start.reshape(-1), space.nvec.reshape(-1))
     return flat
 
 
@@ -114,6 +166,15 @@ def difference(first: Any, second: Any, path: str = "", *, bounds: bool = True) 
     else:
         same = first == second
     return None if same else f"{path.strip()}: {first} or {second}"
+
+
+def _whole(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Categories as integers, however they are stored."""
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+    if not np.array_equal(whole, values):
+        raise ValueError("has a category that is no whole number")
+    return whole
 
 
 def _one_hot(categories: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.data.cache.arrays import ArrayWriter
-from diffsr_hub.data.minari.source import Source
+from diffsr_hub.data.dataset import Dataset
 from diffsr_hub.data.reading import Reader
 
 ARRAYS = ("frames", "action", "reward", "terminated", "row", "lengths")
@@ -16,11 +16,11 @@ ARRAYS = ("frames", "action", "reward", "terminated", "row", "lengths")
 terminated `[N]`; row `[N]`: the frame of each transition's obs, the next row being its next_obs; lengths `[E]`."""
 
 
-def build(source: Source, folder: Path) -> dict[str, Any]:
+def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
     """Write a dataset's arrays as `.npy` files.
 
     Args:
-        source: the dataset.
+        dataset: the dataset.
         folder: empty.
 
     Returns:
@@ -30,7 +30,7 @@ def build(source: Source, folder: Path) -> dict[str, Any]:
         UserError: the dataset is malformed or not supported.
         OSError: the folder cannot be written.
     """
-    reader = Reader(source)
+    reader = Reader(dataset)
     with ExitStack() as files:
         writers = {
             name: files.enter_context(ArrayWriter(folder / f"{name}.npy", dtype, shape))

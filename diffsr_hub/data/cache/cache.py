@@ -1,4 +1,4 @@
-"""Datasets as memory-mapped float32 arrays on disk: `CACHE/minari-vFORMAT/ID/KEY/`, a copy that may always be deleted.
+"""Datasets as memory-mapped float32 arrays on disk: `CACHE/FORMAT-vVERSION/ID/KEY/`, a copy that may always be deleted.
 
 An entry is built beside its place and renamed into it, so that there are only whole entries, whoever builds or dies at
 the same time. Opening one reads every byte once, for the checksums; what does not check is built again.
@@ -8,7 +8,6 @@ import errno
 import hashlib
 import json
 import logging
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -19,11 +18,11 @@ from typing import Any
 
 from diffsr_hub.data.cache.arrays import verify
 from diffsr_hub.data.cache.build import ARRAYS, build
-from diffsr_hub.data.minari.provenance import provenance
-from diffsr_hub.data.minari.source import Source
+from diffsr_hub.data.dataset import Dataset
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import environment_path, home
 
-_FORMAT = 1  # raise it whenever the arrays would come out differently
+_VERSION = 2  # raise it whenever the arrays would come out differently
 _INDEX = "index.json"
 _INDEX_KEYS = {"origin", "action_low", "action_high", "arrays", "provenance"}
 
@@ -31,18 +30,21 @@ _log = logging.getLogger(__name__)
 
 
 def cache_root() -> Path:
-    """`$DIFFSR_CACHE`, or `diffsr-hub` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if chosen := os.environ.get("DIFFSR_CACHE"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "diffsr-hub"
+    """`$DIFFSR_CACHE`, or `diffsr-hub` under `$XDG_CACHE_HOME` or `~/.cache`.
+
+    Raises:
+        UserError: none of them is set, and this user has no home folder.
+    """
+    if chosen := environment_path("DIFFSR_CACHE"):
+        return chosen
+    return (environment_path("XDG_CACHE_HOME") or home("DIFFSR_CACHE") / ".cache") / "diffsr-hub"
 
 
-def cached(source: Source, root: Path) -> tuple[Path, dict[str, Any]]:
+def cached(dataset: Dataset, root: Path) -> tuple[Path, dict[str, Any]]:
     """Find a dataset's arrays, or build them.
 
     Args:
-        source: the dataset.
+        dataset: the dataset.
         root: the cache's folder.
 
     Returns:
@@ -51,34 +53,33 @@ def cached(source: Source, root: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         UserError: the dataset is malformed or changes while it is read, or the cache cannot be written.
     """
-    parent, origin = root / f"minari-v{_FORMAT}" / source.id, _origin(source)
+    parent, origin = root / f"{dataset.format}-v{_VERSION}" / dataset.id, dataset.fingerprint()
     entries = [path for path in parent.glob("*") if not path.name.startswith(".")]
     for folder in entries:  # the quick way: the files have not been touched since, so they need not be hashed
         index = _read_index(folder)
         if index and index["origin"] == origin and _intact(folder, index):
             return folder, index
     with _cache_errors(root), ThreadPoolExecutor(max_workers=1) as thread:
-        hashing = thread.submit(source.sha256)  # beside the reading: hashing does not hold Python's lock
+        hashing = thread.submit(dataset.sha256)  # beside the reading: hashing does not hold Python's lock
         if entries:
-            folder = parent / _key(source, hashing.result())
+            folder = parent / _key(dataset, _provenance(dataset, hashing))
             index = _read_index(folder)
             if index and _intact(folder, index):
                 return folder, _refresh(folder, index, origin)
-        return _build(source, parent, origin, hashing)
+        return _build(dataset, parent, origin, hashing)
 
 
-def _build(source: Source, parent: Path, origin: Any, hashing: Future[str]) -> tuple[Path, dict[str, Any]]:
-    _log.info("reading %s into the cache at %s", source.id, parent)
+def _build(dataset: Dataset, parent: Path, origin: Any, hashing: Future[str]) -> tuple[Path, dict[str, Any]]:
+    _log.info("reading %s into the cache at %s", dataset.id, parent)
     work = parent / f".building-{uuid.uuid4().hex}"
     try:
         work.mkdir(parents=True)
-        built = build(source, work)
-        sha256 = hashing.result()
-        index = {"origin": origin, **built, "provenance": provenance(source, sha256)}
+        built = build(dataset, work)
+        index = {"origin": origin, **built, "provenance": _provenance(dataset, hashing)}
         _write_index(work, index)
-        if _origin(source) != origin:
-            raise UserError(f"dataset {source.id} changed while it was read: start again when nothing writes to it")
-        return _publish(work, parent / _key(source, sha256)), index
+        if dataset.fingerprint() != origin:
+            raise UserError(f"dataset {dataset.id} changed while it was read: start again when nothing writes to it")
+        return _publish(work, parent / _key(dataset, index["provenance"])), index
     finally:  # after a success there is nothing left to remove
         shutil.rmtree(work, ignore_errors=True)
 
@@ -93,14 +94,14 @@ def _publish(work: Path, folder: Path) -> Path:
     return folder
 
 
-def _origin(source: Source) -> dict[str, Any]:
-    return {"folder": str(source.folder.resolve()), "files": source.fingerprint()}
+def _provenance(dataset: Dataset, hashing: Future[str]) -> dict[str, Any]:
+    return {**dataset.provenance(), "sha256": hashing.result()}
 
 
-def _key(source: Source, sha256: str) -> str:
-    """Of the data, and of the metadata, whose spaces say how the data is scaled."""
-    metadata = json.dumps(source.metadata, sort_keys=True)
-    return hashlib.sha256(f"{sha256} {metadata}".encode()).hexdigest()[:32]
+def _key(dataset: Dataset, provenance: dict[str, Any]) -> str:
+    """Of the data, of what is noted of it, and of the spaces, which say how it is scaled."""
+    content = json.dumps([provenance, dataset.spaces], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:

@@ -29,6 +29,11 @@ def bundled(namespace: str) -> str:
     return f"{namespace}/{BUNDLED}-v0"
 
 
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a dataset, or a part of one between slashes."""
+    return _GRAMMAR.fullmatch(text) is not None
+
+
 def parse(text: str) -> DatasetId:
     """Take an id apart; the version is optional.
 

@@ -21,16 +21,15 @@ _COPIED = (
 )
 
 
-def provenance(source: Source, sha256: str) -> dict[str, Any]:
+def provenance(source: Source) -> dict[str, Any]:
     """Describe a dataset as a JSON-able dict.
 
     Args:
         source: the dataset.
-        sha256: of its data file.
 
     Returns:
         `id, namespace, version, source` ("remote", "local" or "bundled"), `hub_revision` (the commit that was
-        downloaded, or None), `sha256, env_spec` (dict or None), and Minari's own fields, None where it has none.
+        downloaded, or None), `env_spec` (dict or None), and Minari's own fields, None where it has none.
     """
     identifier = parse(source.id)
     revision = _hub_revision(source)
@@ -41,7 +40,6 @@ def provenance(source: Source, sha256: str) -> dict[str, Any]:
         "version": identifier.version,
         "source": "bundled" if identifier.name == BUNDLED else downloaded,
         "hub_revision": revision,
-        "sha256": sha256,
         "env_spec": env_spec(source),
         **{key: source.metadata.get(key) for key in _COPIED},
     }

@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffsr_hub.errors import UserError
+from diffsr_hub.data.minari.ids import is_id
+from diffsr_hub.errors import UserError, plain
+from diffsr_hub.files.lfs import check_no_pointer
+from diffsr_hub.files.paths import environment_path, home
 
 Fingerprint = dict[str, list[int]]
 """Relative path of each file of a dataset: its size in bytes and its modification time in ns."""
 
+FORMATS = ("hdf5", "arrow", "parquet")
+"""how Minari stores data"""
+
 _METADATA = "metadata.json"
 _MAIN_FILE = "main_data.hdf5"
-_DEEPEST_NAMESPACE = 8  # a guard against links that form a ring
 _READ_BYTES = 1 << 23  # large, as each block waits once for Python's lock
 
 
@@ -35,6 +40,11 @@ class Source:
     def is_hdf5(self) -> bool:
         """Stored in Minari's HDF5 file, and not as Arrow or Parquet."""
         return bool(self.metadata["data_format"] == "hdf5")
+
+    @property
+    def episodes(self) -> int:
+        """How many there are, as its metadata say."""
+        return int(self.metadata["total_episodes"])
 
     def files(self) -> list[Path]:
         """Every file, sorted by relative path."""
@@ -61,9 +71,13 @@ class Source:
 
 
 def datasets_root() -> Path:
-    """Minari's folder of datasets: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""
-    chosen = os.environ.get("MINARI_DATASETS_PATH")
-    return Path(chosen) if chosen else Path.home() / ".minari" / "datasets"
+    """Minari's folder of datasets: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`.
+
+    Raises:
+        UserError: neither is there: this user has no home folder.
+    """
+    chosen = environment_path("MINARI_DATASETS_PATH")
+    return chosen or home("MINARI_DATASETS_PATH") / ".minari" / "datasets"
 
 
 def open_source(identifier: str) -> Source:
@@ -77,7 +91,8 @@ def open_source(identifier: str) -> Source:
         raise UserError(f"dataset {identifier} is not in {datasets_root()} (MINARI_DATASETS_PATH chooses the folder)")
     try:
         source = Source(identifier, folder, _read_json(folder / _METADATA))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        check_no_pointer(folder / _METADATA)
         raise UserError(
             f"dataset {identifier}: cannot read {folder / _METADATA} ({error}); download it again"
         ) from error
@@ -85,36 +100,54 @@ def open_source(identifier: str) -> Source:
     missing = [key for key in needed if source.metadata.get(key) is None]
     if missing:
         raise UserError(f"dataset {identifier}: {folder / _METADATA} lacks {', '.join(missing)}; download it again")
+    _check(source)
     return source
+
+
+def _check(source: Source) -> None:
+    """Refuse metadata that mean nothing to us."""
+    episodes, data_format = source.metadata["total_episodes"], source.metadata["data_format"]
+    if type(episodes) is not int:
+        raise UserError(f"dataset {source.id}: total_episodes in its metadata is {plain(episodes)!r}, not a number")
+    if data_format not in FORMATS:
+        raise UserError(f"dataset {source.id} is stored as {plain(data_format)!r}; {', '.join(FORMATS)} can be read")
 
 
 def local_datasets() -> dict[str, str]:
     """Every complete dataset on this machine: its id and the version of Minari that wrote it."""
     found: dict[str, str] = {}
-    _walk(datasets_root(), "", found, depth=0)
+    _walk(datasets_root(), "", found, frozenset())
     return found
 
 
-def _walk(root: Path, identifier: str, found: dict[str, str], *, depth: int) -> None:
+def _walk(root: Path, identifier: str, found: dict[str, str], above: frozenset[Path]) -> None:
+    """Look for datasets in a folder and in those inside it; what cannot be one, or cannot be read, is passed over."""
     folder = root / identifier
-    if depth > _DEEPEST_NAMESPACE or not os.access(folder, os.R_OK | os.X_OK):
+    if (place := Path(os.path.realpath(folder))) in above:  # a link to a folder that it is in
         return
-    if (folder / "data").is_dir():
-        if version := _minari_version(folder / "data"):
-            found[identifier] = version
+    if is_id(identifier) and (version := _minari_version(folder / "data")):
+        found[identifier] = version
         return
-    for child in folder.iterdir():
-        if child.is_dir() and not child.name.startswith("."):
-            _walk(root, f"{identifier}/{child.name}".lstrip("/"), found, depth=depth + 1)
+    for name in _folders(folder):
+        _walk(root, f"{identifier}/{name}".lstrip("/"), found, above | {place})
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names of the folders inside one that a dataset's id can lead through; none where it cannot be read."""
+    try:
+        with os.scandir(folder) as inside:
+            return sorted(entry.name for entry in inside if is_id(entry.name) and os.path.isdir(entry))
+    except OSError:
+        return []
 
 
 def _minari_version(folder: Path) -> str | None:
     """None for what an interrupted download leaves, so that it is downloaded again."""
     try:
         metadata = _read_json(folder / _METADATA)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    complete = metadata.get("data_format", "hdf5") != "hdf5" or main_file(folder).is_file()
+    complete = metadata.get("data_format", "hdf5") != "hdf5" or os.path.isfile(main_file(folder))
     return str(metadata.get("minari_version")) if complete else None
 
 

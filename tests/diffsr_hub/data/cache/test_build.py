@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from diffsr_hub.data.cache.build import ARRAYS, build
-from diffsr_hub.data.minari.source import open_source
+from diffsr_hub.data.formats import open_dataset
 
 MEASURE = """
 import json, resource, sys
@@ -24,7 +24,7 @@ print(json.dumps([episodes.num_transitions, resource.getrusage(resource.RUSAGE_S
 
 
 def test_arrays_are_as_said(make: Any, tmp_path: Path) -> None:
-    index = build(open_source(make(lengths=[5, 1, 7])), tmp_path)
+    index = build(open_dataset(make(lengths=[5, 1, 7])), tmp_path)
     assert (index["action_low"], index["action_high"]) == ([-1.0, -1.0], [1.0, 1.0])
     arrays = {name: np.load(tmp_path / f"{name}.npy") for name in ARRAYS}
     assert arrays["frames"].shape == (16, 3)

@@ -18,6 +18,7 @@ from diffsr_hub.data.cache.build import ARRAYS
 from diffsr_hub.data.cache.cache import cache_root
 from diffsr_hub.data.minari.source import Source
 from diffsr_hub.errors import UserError
+from tests.homeless import without_home
 
 
 def everything(episodes: Episodes) -> list[Any]:
@@ -25,7 +26,7 @@ def everything(episodes: Episodes) -> list[Any]:
 
 
 def entry(tmp_path: Path) -> Path:
-    (found,) = (tmp_path / "cache/minari-v1/test/coded-v0").iterdir()
+    (found,) = (tmp_path / "cache/minari-v2/test/coded-v0").iterdir()
     return found
 
 
@@ -57,6 +58,33 @@ def test_the_folder_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/c")
     assert cache_root() == Path("/c/.cache/diffsr-hub")
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/c")
+    monkeypatch.setenv("DIFFSR_CACHE", "~/d")
+    assert cache_root() == Path("/c/d")
+    monkeypatch.delenv("DIFFSR_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/e")
+    assert cache_root() == Path("/c/e/diffsr-hub")
+
+
+def test_without_a_home_the_variable_is_named(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    identifier = make()
+    without_home(monkeypatch)
+    assert load([identifier]).num_episodes == 3  # where all is said, a home is not needed
+    monkeypatch.delenv("DIFFSR_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(UserError, match="no home folder: set DIFFSR_CACHE"):
+        load([identifier])
+
+
+def test_caches_of_earlier_versions_are_not_used(make: Any, tmp_path: Path) -> None:
+    identifier = make()
+    first = everything(load([identifier]))
+    (tmp_path / "cache/minari-v2").rename(tmp_path / "cache/minari-v1")
+    _spoil(next((tmp_path / "cache").rglob("reward.npy")))
+    assert everything(load([identifier])) == first
 
 
 def test_a_second_load_reads_nothing_but_the_cache(make: Any, counted: dict[str, int]) -> None:
