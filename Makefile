@@ -37,6 +37,7 @@ bench: install ## the tables of docs/benchmarks.md
 	$(BIN)/python benchmarks/speed/data_loading.py
 	$(BIN)/python benchmarks/speed/online_step.py
 	$(BIN)/python benchmarks/speed/acting.py
+	$(BIN)/python benchmarks/speed/rendering.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -16,6 +16,8 @@ from diffsr_hub.suites.pixels.renderer import Renderer, find_camera
 
 SETTINGS = ("size", "camera", "samples", "action_repeat", "stack", "spacing")
 """arguments of an image environment that belong to its view; all others are those of the environment that is seen"""
+_FILM_SIZE = 480
+"""side of pictures for people, in pixels"""
 
 
 class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
@@ -28,6 +30,7 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
 
     Args:
         env_id: Of the environment that is seen, such as HalfCheetah-v5.
+        render_mode: `rgb_array` or None; pictures for people are what is seen, but larger.
         arguments: Settings of the view (`size`, `camera`, `samples`, `action_repeat`, `stack`, `spacing`), and
             arguments of the environment that is seen.
 
@@ -38,20 +41,20 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
         UserError: A setting makes no sense, or there is no such camera: those that exist are listed.
     """
 
-    metadata = {"render_modes": ["human", "rgb_array", "depth_array"]}  # noqa: RUF012 (Gymnasium's way)
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's way)
 
-    def __init__(self, env_id: str, **arguments: Any) -> None:
+    def __init__(self, env_id: str, render_mode: str | None = None, **arguments: Any) -> None:
         chosen = {name: arguments.pop(name) for name in SETTINGS if name in arguments}
         self.view = replace(VIEWS[scene(env_id)], **chosen)
         self.env = gym.make(env_id, disable_env_checker=True, **arguments)
         find_camera(self._simulation.model, self.view.camera)  # a wrong name is said now, not at the first picture
         frames_per_second = round(self.env.metadata["render_fps"] / self.view.action_repeat)
         self.metadata = self.metadata | {"render_fps": max(1, frames_per_second)}
-        self.render_mode = self.env.render_mode
+        self.render_mode = render_mode
         stacked = (self.view.stack, *self.view.frame_shape) if self.view.stack > 1 else self.view.frame_shape
         self.observation_space = gym.spaces.Box(0, 255, stacked, np.uint8)
         self.action_space = self.env.action_space
-        self._renderer: Renderer | None = None
+        self._renderers: dict[int, Renderer] = {}
         self._frames: deque[NDArray[np.uint8]] = deque(maxlen=(self.view.stack - 1) * self.view.spacing + 1)
 
     def reset(
@@ -61,7 +64,7 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
         super().reset(seed=seed)
         state, info = self.env.reset(seed=seed, options=options)
         assert self._frames.maxlen is not None
-        self._frames.extend([self._picture()] * self._frames.maxlen)
+        self._frames.extend([self.picture()] * self._frames.maxlen)
         return self._observation(), info | {"state": state}
 
     def step(self, action: NDArray[Any]) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
@@ -74,30 +77,34 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
                 success = max(success or 0.0, float(info["success"]))
             if terminated or truncated:
                 break
-        self._frames.append(self._picture())
+        self._frames.append(self.picture())
         told = {} if success is None else {"success": success}
         return self._observation(), total, terminated, truncated, info | told | {"state": state}
 
-    def render(self) -> Any:
-        """A picture for people, drawn as the environment itself draws it."""
-        return self.env.render()
+    def picture(self) -> NDArray[np.uint8]:
+        """The picture `[size, size, 3]` of this moment as an agent sees it; nothing is changed by looking."""
+        return self._draw(self.view.size)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A larger picture for people, or None without a `render_mode`."""
+        # Not by Gymnasium's renderer, which draws into whatever context of OpenGL is current: ours, after a step.
+        return None if self.render_mode is None else self._draw(_FILM_SIZE)
 
     def close(self) -> None:
-        """Release both renderers."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        """Release OpenGL."""
+        while self._renderers:
+            self._renderers.popitem()[1].close()
         self.env.close()
+
+    def _draw(self, size: int) -> NDArray[np.uint8]:
+        if size not in self._renderers:
+            self._renderers[size] = Renderer(self._simulation.model, replace(self.view, size=size))
+        return self._renderers[size](self._simulation.data)
 
     @property
     def _simulation(self) -> Any:
         """What holds MuJoCo's model and data: in Meta-World, the package's environment."""
         return getattr(self.env.unwrapped, "robot", self.env.unwrapped)
-
-    def _picture(self) -> NDArray[np.uint8]:
-        if self._renderer is None:
-            self._renderer = Renderer(self._simulation.model, self.view)
-        return self._renderer(self._simulation.data)
 
     def _observation(self) -> NDArray[np.uint8]:
         return np.stack(list(self._frames)[:: self.view.spacing]) if self.view.stack > 1 else self._frames[-1]
