@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from diffsr_hub import output
+
 
 class UserError(ValueError):
     """Bad input, in one line: what was wrong and what would be right. Commands print it without a traceback."""
@@ -36,13 +38,16 @@ def on_one_line(error: object) -> str:
 def exit_codes() -> Iterator[None]:
     """End the program with 2 and one line on a `UserError`, a full disk and the like, with 130 on Ctrl-C.
 
-    Decorates every `main`.
+    Decorates every `main`, and makes its printing such that it never ends the program.
 
     Raises:
         SystemExit: in place of these two.
     """
+    output.harden()
     try:
         yield
+        if failure := output.failure(sys.stdout):
+            raise UserError(f"the program is through, but its output was lost: {failure.strerror}")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

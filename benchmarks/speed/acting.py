@@ -17,6 +17,7 @@ from jsonargparse import auto_cli
 
 from benchmarks.speed.timing import machine, take_turns
 from diffsr_hub import DiffSR
+from diffsr_hub.errors import exit_codes
 from finetune import Agent
 
 SIZES = {"Hopper-v5": (11, 3), "HalfCheetah-v5": (17, 6), "Humanoid-v5": (348, 17)}
@@ -66,4 +67,5 @@ def main(rounds: int = 21) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

@@ -23,6 +23,7 @@ from minari.data_collector.episode_buffer import EpisodeBuffer
 from numpy.typing import NDArray
 
 from diffsr_hub.data import load
+from diffsr_hub.errors import exit_codes
 
 IDENTIFIER = "benchmark/hopper-v0"
 OBS_DIM, ACTION_DIM, STEPS_PER_EPISODE = 11, 3, 770  # as in mujoco/hopper/medium-v0: 1,327 episodes of 753 on average
@@ -103,4 +104,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_codes():
+        main()

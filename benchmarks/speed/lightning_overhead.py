@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import Callback, Timer
 
 from benchmarks.speed.timing import machine
 from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.errors import exit_codes
 from pretrain.callbacks import StopWhenAsked
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
@@ -135,4 +136,5 @@ def main(batch_size: int = 256, steps: int = 1_000, rounds: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

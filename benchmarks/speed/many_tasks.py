@@ -18,6 +18,7 @@ from jsonargparse import auto_cli
 from benchmarks.speed.timing import machine, take_turns
 from diffsr_hub.data.cache.arrays import open_mapped
 from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.errors import exit_codes
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import Batches
 from pretrain.fit import build_model, build_module
@@ -81,4 +82,5 @@ def main(steps: int = 25_000, batch_size: int = 256, rounds: int = 9, count: int
 
 
 if __name__ == "__main__":
-    auto_cli(main)
+    with exit_codes():
+        auto_cli(main)

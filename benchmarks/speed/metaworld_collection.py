@@ -19,6 +19,7 @@ from jsonargparse import auto_cli
 
 import diffsr_hub.suites.meta_world.environment  # noqa: F401 (registers the tasks)
 from benchmarks.speed.timing import machine
+from diffsr_hub.errors import exit_codes
 from diffsr_hub.suites.meta_world.names import members
 from pretrain.behaviour.scripted import NOISE_LEVELS, Job, play_episode
 from pretrain.collect import collect
@@ -79,4 +80,5 @@ def main(group: str = "metaworld/ml10-test", steps: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(main)
+    with exit_codes():
+        auto_cli(main)

@@ -22,6 +22,7 @@ from stable_baselines3 import SAC
 from benchmarks.speed.floor import RecordProducts
 from benchmarks.speed.timing import machine, take_turns
 from diffsr_hub import DiffSR
+from diffsr_hub.errors import exit_codes
 from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder
 from finetune.running.training import Training
@@ -116,4 +117,5 @@ def main(batch_size: int = 256, rounds: int = 15, steps: int = 20) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

@@ -20,6 +20,7 @@ from jsonargparse import auto_cli
 from benchmarks.speed.floor import RecordProducts
 from benchmarks.speed.timing import machine, take_turns
 from diffsr_hub import DiffSR, Transitions
+from diffsr_hub.errors import exit_codes
 from pretrain.datamodule import NoisyBatch, stratified_levels
 from pretrain.module import DiffSRModule
 
@@ -147,4 +148,5 @@ class Repeat:
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

@@ -14,6 +14,7 @@ if not __package__:
 import numpy as np
 from jsonargparse import auto_cli
 
+from diffsr_hub.errors import exit_codes
 from diffsr_hub.presentation.markdown import markdown_table
 from diffsr_hub.studies.matrix_table import leaves_out_zero
 from diffsr_hub.studies.statistics import mean_difference
@@ -39,4 +40,5 @@ def main(draws: int = 1000) -> None:
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)

@@ -17,6 +17,7 @@ import torch
 from jsonargparse import auto_cli
 from stable_baselines3 import SAC
 
+from diffsr_hub.errors import exit_codes
 from diffsr_hub.files.atomic import write_json
 from finetune.acting.environments import make
 from finetune.acting.evaluation import evaluate
@@ -54,4 +55,5 @@ def main(
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    with exit_codes():
+        auto_cli(main, as_positional=False)
