@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.studies.encoders import table
+from benchmarks.studies import encoders, transfer
+from benchmarks.studies.results import runs_beside
 from diffsr_hub.cards.card import render
 from diffsr_hub.runs.command import parse
 from diffsr_hub.studies import comparison_table, matrix_table, matrix_verb
 from diffsr_hub.studies.comparison import compare
 from diffsr_hub.studies.matrix import matrix
-from diffsr_hub.studies.recorded_runs import read_runs
 from finetune.config import FinetuneConfig
 from pretrain.behaviour import linear
 from pretrain.config import PretrainConfig
@@ -30,7 +30,7 @@ PAGES = [
 CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 FINETUNE = re.compile(r"(?:python finetune/train\.py|diffsr finetune)((?: +[^`\n#]+)?)")
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
-MATRIX = re.compile(r"^diffsr matrix( +[^`\n#]+)", re.MULTILINE)
+MATRIX = re.compile(r"(?:^|`)diffsr matrix( +[^`\n#]+)", re.MULTILINE)
 FLAGS = re.compile(r"`(--[^`]+)`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
 
@@ -71,20 +71,28 @@ def test_no_page_has_a_hole(page: Path) -> None:
 
 
 def test_the_table_of_results_is_that_of_the_stored_diagnostics() -> None:
-    assert table(("hopper", "halfcheetah", "walker2d")) in (ROOT / "docs" / "results.md").read_text()
+    assert encoders.table(encoders.RESULTS.records(), encoders.ROBOTS) in (ROOT / "docs" / "results.md").read_text()
 
 
 def test_the_table_of_the_transfer_study_is_that_of_its_raw_results() -> None:
-    study = compare(read_runs([ROOT / "docs" / "results" / "transfer"]))
-    assert comparison_table.table(study) in (ROOT / "docs" / "transfer.md").read_text()
+    table = comparison_table.table(compare(transfer.RESULTS.runs()))
+    assert (transfer.RESULTS.shown / "comparison.md").read_text() == table
+    assert table in (ROOT / "docs" / "transfer.md").read_text()
 
 
 def test_the_transfer_matrix_is_that_of_the_raw_results_of_the_study() -> None:
-    folder = ROOT / "docs" / "results" / "transfer"
-    written = json.loads((folder / "matrix.json").read_text())
-    found = matrix(read_runs([folder]), arms=written["arms"])
-    assert written == {"command": written["command"], **found.summary()}
-    assert (folder / "matrix.md").read_text() == matrix_table.table(found)
+    runs = transfer.RESULTS.runs()
+    tasks, arms = runs_beside("scratch", transfer.rows(), runs)
+    assert tasks == sorted({run.env for run in runs}) and arms[0] == "scratch"
+    assert (transfer.RESULTS.shown / "matrix.md").read_text() == matrix_table.table(matrix(runs, arms=arms[1:]))
+
+
+def test_what_is_generated_is_on_a_page_or_a_table() -> None:
+    shown = set((ROOT / "docs" / "generated").rglob("*.png"))
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    linked = {(page.parent / target).resolve() for page in pages for target in LINK.findall(page.read_text())}
+    of_no_page = {ROOT / f"docs/generated/metaworld/{name}/matrix.png" for name in ("own", "random")}
+    assert shown - of_no_page <= linked
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

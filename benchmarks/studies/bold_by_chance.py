@@ -12,9 +12,8 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import numpy as np
-from jsonargparse import auto_cli
 
-from diffsr_hub.errors import exit_codes
+from benchmarks.program import start
 from diffsr_hub.presentation.markdown import markdown_table
 from diffsr_hub.studies.matrix_table import leaves_out_zero
 from diffsr_hub.studies.statistics import mean_difference
@@ -40,5 +39,4 @@ def main(draws: int = 1000) -> None:
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

@@ -4,8 +4,8 @@
     python benchmarks/studies/ingredients.py --train false  # the table alone, from the raw results that are kept
 
 An arm with all ingredients is held against the same arm without one of them. What is no setting of `diffsr finetune` is
-taken out of the agent here. Kept of a run: its evaluations with every episode, in
-docs/results/ingredients/TASK/ARM/seed-N. The encoders are those of benchmarks/studies/transfer.py.
+taken out of the agent here. Kept of a run: its evaluations with every episode, a line of results/ingredients.jsonl. The
+encoders are those of benchmarks/studies/transfer.py.
 """
 
 import multiprocessing
@@ -21,12 +21,15 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import torch
-from jsonargparse import auto_cli
 from torch import Tensor
 
+from benchmarks.program import ROOT, start
 from benchmarks.studies import study
-from diffsr_hub.errors import exit_codes
-from diffsr_hub.studies.recorded_runs import RECORD, Run, read_run, read_runs
+from benchmarks.studies.results import Results
+from diffsr_hub.files.json_lines import Record
+from diffsr_hub.presentation.markdown import markdown_table
+from diffsr_hub.studies.measure import RETURN
+from diffsr_hub.studies.recorded_runs import Run
 from diffsr_hub.studies.statistics import area
 from finetune.agent.critic import TwinCritic
 from finetune.config import FinetuneConfig
@@ -34,7 +37,7 @@ from finetune.running.run_folder import RunFolder
 from finetune.running.training import Training
 from finetune.sweep.plan import robot, slug
 
-KEPT = study.ROOT / "docs" / "results" / "ingredients"
+RESULTS = Results("ingredients")
 TASKS = ("HalfCheetah-v5", "Hopper-v5")
 Settings = dict[str, Any]
 ARMS: dict[str, dict[str, str]] = {
@@ -118,9 +121,10 @@ def folder(runs: Path, task: str, name: str, seed: int) -> Path:
     return runs / slug(task) / name / f"seed-{seed}"
 
 
-def is_whole(kept: Path, total_steps: int) -> bool:
-    """Whether a run is kept to its last step: one that was interrupted is kept too."""
-    return (kept / RECORD).is_file() and read_run(kept).steps[-1] >= total_steps
+def whole(records: Sequence[Record], total_steps: int) -> set[tuple[str, str, int]]:
+    """Task, name and seed of the runs that are kept to their last step: those that were interrupted are kept too."""
+    ended = [each for each in records if each["evaluations"][-1]["step"] >= total_steps]
+    return {(each["env"], each["arm"], each["seed"]) for each in ended}
 
 
 def carry_on(task: str, name: str, seed: int, total_steps: int, runs: Path) -> None:
@@ -140,49 +144,50 @@ def carry_on(task: str, name: str, seed: int, total_steps: int, runs: Path) -> N
         training.run()
 
 
-def table(runs: Sequence[Run]) -> str:
+def table(runs: Sequence[Run], tasks: Sequence[str]) -> str:
     """One line an ingredient: the mean return over the run with it and without it."""
-    lines = ["| ingredient | arm | " + " | ".join(TASKS) + " |", "|---|---|" + "---|" * len(TASKS)]
+    rows = [["ingredient", "arm", *tasks]]
     for name, ablation in ABLATIONS.items():
-        cells = [
-            f"{_mean(runs, task, ablation.arm):,.0f} with, {_mean(runs, task, name):,.0f} without" for task in TASKS
-        ]
-        lines.append(f"| {ablation.ingredient} | {ablation.arm} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        means = [(_mean(runs, task, ablation.arm), _mean(runs, task, name)) for task in tasks]
+        cells = [f"{there:,.0f} with, {without:,.0f} without" for there, without in means]
+        rows.append([ablation.ingredient, ablation.arm, *cells])
+    return f"{markdown_table(rows)}\n"
 
 
 def _mean(runs: Sequence[Run], task: str, arm: str) -> float:
-    found = [area(run.steps, run.measures["mean_return"]) for run in runs if (run.env, run.arm) == (task, arm)]
+    found = [area(run.steps, run.measures[RETURN.name]) for run in runs if (run.env, run.arm) == (task, arm)]
     return sum(found) / len(found)
 
 
 def main(
+    tasks: tuple[str, ...] = TASKS,
     seeds: Sequence[int] = (100,),
     total_steps: int = 12_000,
     runs: Path = Path("runs/ingredients"),
     workers: int = 2,
     train: bool = True,
+    root: Path = ROOT,
 ) -> None:
     """Train what is missing, keep the raw results, print the table.
 
     Args:
+        tasks: Gymnasium ids.
         seeds: Development seeds, that no study reports.
         total_steps: Environment steps of every run.
         runs: Where the runs go.
         workers: Runs at a time.
         train: Whether to train, or only to tabulate what is kept.
+        root: The folder whose results/ is written.
     """
+    results = Results("ingredients", root)
     if train:
-        wanted = product(TASKS, [*ARMS, *ABLATIONS], seeds)
-        missing = [run for run in wanted if not is_whole(folder(KEPT, *run), total_steps)]
-        jobs = [partial(carry_on, *run, total_steps, runs) for run in missing]
-        try:
+        there = whole(results.records(), total_steps)
+        wanted = [run for run in product(tasks, [*ARMS, *ABLATIONS], seeds) if run not in there]
+        jobs = [partial(carry_on, *run, total_steps, runs) for run in wanted]
+        with results.keeping(runs):
             study.carry_out(ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")), jobs)
-        finally:
-            study.keep(runs, KEPT)
-    print(table(read_runs([KEPT])))
+    print(table(results.runs(), tasks))
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

@@ -1,18 +1,18 @@
 """How the agents of finished runs fare on all fifty official goals of their Meta-World tasks, each once."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.studies import study
+from diffsr_hub.files.json_lines import Record
 from diffsr_hub.presentation.markdown import UNKNOWN, markdown_table
-from diffsr_hub.studies.recorded_runs import RECORD
 from diffsr_hub.studies.statistics import estimate, iqm
 from diffsr_hub.suites.meta_world.names import NAMESPACE, members
-from finetune.sweep.plan import PlannedRun, slug
+from finetune.sweep.plan import PlannedRun
 
 GOALS = "official.json"
 """beside the record of a run: what `diffsr evaluate` wrote"""
+KEY = "official"
+"""of its content, in the record that is kept"""
 PAPER = members(f"{NAMESPACE}/paper8")
 """the tasks of Diff-SR's paper"""
 GOOD = 0.9
@@ -25,17 +25,17 @@ def evaluate(run: PlannedRun) -> None:
         study.program("-m", "diffsr_hub.cli", "evaluate", agent, "--file", file)
 
 
-def table(kept: Path, arms: Sequence[str]) -> str:
+def table(records: Sequence[Record], arms: Sequence[str]) -> str:
     """A row for each task of the paper, their mean, and in how many of them an arm is good.
 
     A cell is the success rate over all goals and, in brackets, the best of the evaluations on the way, both over the
     seeds that tried all goals: their mean and, of several, its 95 % bootstrap interval.
 
     Args:
-        kept: Folder of TASK/ARM/seed-N.
+        records: Of runs, in the order of their seeds.
         arms: The columns.
     """
-    tried = [[_tried(kept / slug(task) / arm) for arm in arms] for task in PAPER]
+    tried = [[_tried(records, task, arm) for arm in arms] for task in PAPER]
     rows = [["", *arms]]
     for task, cells in zip(PAPER, tried, strict=True):
         rows.append([task.removeprefix(f"{NAMESPACE}/"), *map(_cell, cells)])
@@ -47,14 +47,10 @@ def table(kept: Path, arms: Sequence[str]) -> str:
     return f"{markdown_table(rows)}\n"
 
 
-def _tried(arm: Path) -> list[tuple[float, float]]:
+def _tried(records: Sequence[Record], task: str, arm: str) -> list[tuple[float, float]]:
     """Of each seed that tried all goals: its success rate, and the best of its evaluations on the way."""
-    found = []
-    for file in sorted(arm.glob(f"seed-*/{GOALS}")):
-        evaluations = json.loads(file.with_name(RECORD).read_text())["evaluations"]
-        rate = json.loads(file.read_text())["success_rate"]
-        found.append((rate, max(row["success_rate"] for row in evaluations)))
-    return found
+    found = [each for each in records if (each["env"], each["arm"]) == (task, arm) and KEY in each]
+    return [(each[KEY]["success_rate"], max(row["success_rate"] for row in each["evaluations"])) for each in found]
 
 
 def _cell(seeds: list[tuple[float, float]]) -> str:

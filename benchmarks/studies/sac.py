@@ -14,11 +14,11 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import torch
-from jsonargparse import auto_cli
 from stable_baselines3 import SAC
 
-from diffsr_hub.errors import exit_codes
+from benchmarks.program import start
 from diffsr_hub.files.atomic import write_json
+from diffsr_hub.studies.recorded_runs import RECORD
 from finetune.acting.environments import make
 from finetune.acting.evaluation import evaluate
 from finetune.running.training import EVALUATION_SEED
@@ -51,9 +51,8 @@ def main(
             seconds += time.process_time() - start
         result = evaluate(model, env, episodes, EVALUATION_SEED)
         evaluations.append({"step": step, "seconds": seconds, **result.summary()})
-        write_json(run_dir / "evaluation.json", {"arm": ARM, "env": env, "seed": seed, "evaluations": evaluations})
+        write_json(run_dir / RECORD, {"arm": ARM, "env": env, "seed": seed, "evaluations": evaluations})
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

@@ -1,31 +1,21 @@
 """What the studies have in common: programs of the project, started as a user does; they go on where they stopped."""
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-from diffsr_hub.cards.card import write_card
+from benchmarks.program import ROOT
 from diffsr_hub.data.minari.ids import bundled
 from diffsr_hub.errors import UserError
-from diffsr_hub.files.atomic import write_json
-from diffsr_hub.saved.file_names import TRANSFER
-from diffsr_hub.studies.comparison import REFERENCE, TaskComparison
-from diffsr_hub.studies.matrix_verb import write_matrix
-from diffsr_hub.studies.recorded_runs import RECORD
-from diffsr_hub.studies.statistics import Waiting
-from finetune.sweep.plan import robot
+from diffsr_hub.saved.file_names import CONFIG
 
-ROOT = Path(__file__).resolve().parents[2]
-STUDIES = Path(__file__).parent
-CARDS = ROOT / "model_cards"
+ARMS = Path(__file__).parent / "arms"
+ENCODERS = Path("runs/encoders")
+"""where the studies share encoders, each in ROBOT-SEED or DATASET-SEED"""
 
 
 def program(*arguments: str) -> None:
@@ -49,7 +39,7 @@ def pretrain(dataset: str, seed: int, folder: Path, *flags: str) -> None:
         folder: Its run folder.
         flags: Others of `diffsr pretrain`, for a new run.
     """
-    if (folder / "encoder" / "config.json").is_file():
+    if is_pretrained(folder):
         return
     if (folder / "dataset.json").is_file():
         program("pretrain/fit.py", "--resume", str(folder))
@@ -58,11 +48,29 @@ def pretrain(dataset: str, seed: int, folder: Path, *flags: str) -> None:
         program("pretrain/fit.py", "--dataset", dataset, "--seed", str(seed), *where, *flags)
 
 
-def pretrain_robots(tasks: Iterable[str], seeds: Iterable[int], workers: int) -> None:
-    """Train the encoders of the robots of some tasks, one a seed, on the bundled datasets: runs/encoders/ROBOT-SEED."""
-    encoders = product(sorted(set(map(robot, tasks))), seeds)
-    jobs = [partial(pretrain, bundled(f"mujoco/{n}"), seed, Path(f"runs/encoders/{n}-{seed}")) for n, seed in encoders]
-    carry_out(ThreadPoolExecutor(workers), jobs)
+def is_pretrained(folder: Path) -> bool:
+    """Whether a run folder holds a complete encoder."""
+    return (folder / "encoder" / CONFIG).is_file()
+
+
+def pretrain_robots(
+    robots: Iterable[str], seeds: Sequence[int], *, steps: int, workers: int, folder: Path = ENCODERS
+) -> None:
+    """Train the encoders of some robots, one a seed, on the bundled datasets.
+
+    Args:
+        robots: Such as hopper.
+        seeds: Of the encoders.
+        steps: Updates of an encoder that is missing.
+        workers: Encoders at a time; the first of each robot come first, so that no two collect the same dataset.
+        folder: Where they go, each into ROBOT-SEED.
+    """
+    for chosen in (seeds[:1], seeds[1:]):
+        jobs = [
+            partial(pretrain, bundled(f"mujoco/{n}"), seed, folder / f"{n}-{seed}", "--max_steps", str(steps))
+            for n, seed in product(sorted(set(robots)), chosen)
+        ]
+        carry_out(ThreadPoolExecutor(workers), jobs)
 
 
 def sweep(
@@ -89,62 +97,6 @@ def sweep(
     every = {**settings, "video_steps": 0, "download": "false"}
     flags = [f"--settings.{name}={value}" for name, value in every.items()]
     program("-m", "diffsr_hub.cli", "sweep", *grid, *where, *flags)
-
-
-def keep(runs: Path, kept: Path, *more: str) -> None:
-    """Copy the raw results of all runs, finished or not: `evaluation.json` of TASK/ARM/seed-N, and more files."""
-    for name in (RECORD, *more):
-        for record in sorted(runs.glob(f"*/*/*/{name}")):
-            place = kept / record.parent.relative_to(runs)
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copy(record, place / name)
-
-
-def runs_beside(arm: str, order: Iterable[str], kept: Path) -> tuple[list[Path], list[str]]:
-    """The folders of the tasks in `kept` that have runs of an arm, and of which arms in `order` there are any there."""
-    folders = [folder for folder in sorted(kept.iterdir()) if (folder / arm).is_dir()]
-    return folders, [name for name in order if any((folder / name).is_dir() for folder in folders)]
-
-
-def draw_matrix(order: Iterable[str], kept: Path, reference: str = REFERENCE) -> None:
-    """Write the transfer matrix of the tasks in `kept` that have runs of the reference, if they have others too.
-
-    Args:
-        order: Of the rows; an arm that is not in it has none.
-        kept: Folder; the gains over another reference than scratch go into one of its name there.
-        reference: Arm to which the others are compared.
-    """
-    folders, found = runs_beside(reference, order, kept)
-    if rows := [arm for arm in found if arm != reference]:
-        out, special = (kept, "") if reference == REFERENCE else (kept / reference, f" --reference {reference}")
-        raw = f"{os.path.relpath(kept, ROOT)}/{{{','.join(folder.name for folder in folders)}}}"
-        command = f"diffsr matrix {raw}{special} --arms {','.join(rows)} --out {os.path.relpath(out, ROOT)}"
-        write_matrix(folders, out, command=command, arms=rows, reference=reference)
-
-
-def write_saved(card: Path, about: dict[str, Any], tasks: Iterable[TaskComparison]) -> None:
-    """Write what an encoder saved beside its card, and the card anew; nothing if there are no runs to tell of.
-
-    Args:
-        card: Folder in model_cards/, named after the encoder.
-        about: The head of `transfer.json`; `arms` says what those are that the card shows, in this order.
-        tasks: To be shown.
-    """
-    shown = {task.env: {arm.name: arm for arm in task.arms} for task in tasks}
-    rows = [
-        {"task": env, "arm": name, "steps": waited_for(waited), "final": asdict(arms[name].final)}
-        for env, arms in shown.items()
-        for name in about["arms"]
-        if name in arms and (waited := arms[name].to_threshold)
-    ]
-    if rows:
-        write_json(card / TRANSFER, {**about, "rows": rows})
-        write_card(card, f"diffsr-hub/{card.name}")
-
-
-def waited_for(waited: Waiting) -> dict[str, Any]:
-    """The `steps` of a row of `transfer.json`."""
-    return {**asdict(waited.steps), "reached": waited.reached, "seeds": waited.runs}
 
 
 def carry_out(pool: Executor, jobs: Iterable[Callable[[], object]]) -> None:

@@ -1,13 +1,13 @@
 """What pretraining saves online: arms × tasks × seeds, their raw learning curves, tables and pictures.
 
     python benchmarks/studies/transfer.py          # trains what is missing, then compares; goes on where it stopped
-    python benchmarks/studies/transfer.py --arms benchmarks/studies/transfer_warm.yaml --sac false
+    python benchmarks/studies/transfer.py --arms benchmarks/studies/arms/transfer_warm.yaml --sac false
     python benchmarks/studies/transfer.py --train false    # the comparison alone, from the raw results that are kept
     python benchmarks/studies/transfer.py --tasks Walker2d-v5,diffsr/Walker2d-backward-v0   # any tasks of known robots
 
-The arms are in transfer.yaml, transfer_warm.yaml and transfer_others.yaml; Stable-Baselines3's SAC comes beside them.
-Each seed has an encoder of its own, pretrained with that seed. Kept of a run: its evaluations with every episode, in
-docs/results/transfer/TASK/ARM/seed-N. The cards in model_cards/ get what their robot's encoders saved.
+The arms are in arms/transfer.yaml, transfer_warm.yaml and transfer_others.yaml, beside Stable-Baselines3's SAC. Each
+seed has an encoder of its own, pretrained with that seed. Kept of a run: its evaluations with every episode, a line
+of results/transfer.jsonl. The cards in model_cards/ get what their robot's encoders saved.
 """
 
 import sys
@@ -20,16 +20,15 @@ from pathlib import Path
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from jsonargparse import auto_cli
-
+from benchmarks.program import ROOT, start
 from benchmarks.studies import study
+from benchmarks.studies.results import Results, draw_matrix, write_saved
 from benchmarks.studies.sac import ARM as SAC
-from diffsr_hub.errors import exit_codes
 from diffsr_hub.studies.compare_verb import write_comparison
 from finetune.sweep.plan import read_arms, robot, slug
 
-KEPT = study.ROOT / "docs" / "results" / "transfer"
-ARMS = [study.STUDIES / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
+RESULTS = Results("transfer")
+ARMS = [study.ARMS / f"transfer{name}.yaml" for name in ("", "_warm", "_others")]
 ABOUT = {
     "command": "python benchmarks/studies/transfer.py",
     "source": "docs/transfer.md",
@@ -63,10 +62,12 @@ def main(
     arms: Path = ARMS[0],
     seeds: Sequence[int] = (0, 1, 2),
     total_steps: int = 30_000,
+    pretrain_steps: int = 20_000,
     runs: Path = Path("runs/transfer"),
     workers: int = 2,
     sac: bool = True,
     train: bool = True,
+    root: Path = ROOT,
 ) -> None:
     """Train, keep the raw results, compare.
 
@@ -75,28 +76,36 @@ def main(
         arms: YAML file of arms.
         seeds: Of the runs.
         total_steps: Environment steps of every run.
+        pretrain_steps: Updates of every encoder that is missing.
         runs: Where the runs go.
         workers: Runs at a time.
         sac: Whether to train SAC too.
         train: Whether to train, or only to compare what is kept.
+        root: The folder whose results/, docs/generated/ and model_cards/ are written.
     """
-    names = tasks.split(",")
+    names, results = tasks.split(","), Results("transfer", root)
     if train:
-        study.pretrain_robots(names, seeds, workers)
-        try:
+        study.pretrain_robots(map(robot, names), seeds, steps=pretrain_steps, workers=workers)
+        with results.keeping(runs):
             study.sweep(names, arms, seeds, runs, workers=workers, total_steps=total_steps)
             pairs = product(names, seeds) if sac else ()
             study.carry_out(ThreadPoolExecutor(workers), [partial(baseline, runs, total_steps, *p) for p in pairs])
-        finally:
-            study.keep(runs, KEPT)
-    comparison = write_comparison([KEPT], KEPT)
-    order = [arm for file in ARMS for arm in read_arms(file)]  # without SAC, which has no encoder
-    study.draw_matrix(order, KEPT)
-    for folder in sorted(study.CARDS.glob("*/config.json")):
-        found = [task for task in comparison.tasks if robot(task.env) == folder.parent.name]
-        study.write_saved(folder.parent, {**ABOUT, "total_steps": total_steps}, found)
+    write_up(results, total_steps)
+
+
+def rows() -> list[str]:
+    """The arms that a matrix has: all but SAC, which has no encoder."""
+    return [arm for file in ARMS for arm in read_arms(file)]
+
+
+def write_up(results: Results, total_steps: int) -> None:
+    """Compare what is kept: tables and pictures, and what the cards' encoders saved."""
+    comparison = write_comparison([results.file], results.shown)
+    draw_matrix(rows(), results)
+    for config in sorted(results.cards.glob("*/config.json")):
+        found = [task for task in comparison.tasks if robot(task.env) == config.parent.name]
+        write_saved(config.parent, {**ABOUT, "total_steps": total_steps}, found)
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

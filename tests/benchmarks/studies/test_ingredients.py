@@ -4,22 +4,22 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.program import ROOT
 from benchmarks.studies.ingredients import (
     ABLATIONS,
     ARMS,
-    KEPT,
+    RESULTS,
+    TASKS,
     UnnormalizedCritic,
     carry_on,
-    folder,
-    is_whole,
     newest_psi,
     psi_as_it_is,
     rewards_as_they_are,
     sharp_targets,
     table,
+    whole,
 )
-from benchmarks.studies.study import ROOT
-from diffsr_hub.studies.recorded_runs import read_runs
+from benchmarks.studies.results import recorded
 from finetune.learning.learner import Learner
 from finetune.learning.replay import Batch
 from finetune.running import training
@@ -79,9 +79,11 @@ def test_an_interrupted_run_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(training.Training, "advance", advance)
         carry_on(*run, 1_060, tmp_path)
-    assert not is_whole(folder(tmp_path, *run), 1_060)
+    records = [*recorded(tmp_path, {})]
+    assert records and not whole(records, 1_060)
     carry_on(*run, 1_060, tmp_path)
-    assert is_whole(folder(tmp_path, *run), 1_060) and not is_whole(folder(tmp_path, *run), 1_061)
+    records = [*recorded(tmp_path, {})]
+    assert whole(records, 1_060) == {run} and not whole(records, 1_061)
 
 
 def test_every_arm_is_known() -> None:
@@ -90,4 +92,4 @@ def test_every_arm_is_known() -> None:
 
 
 def test_the_documented_table_is_that_of_the_raw_results() -> None:
-    assert table(read_runs([KEPT])) in (ROOT / "docs" / "ingredients.md").read_text()
+    assert table(RESULTS.runs(), TASKS) in (ROOT / "docs" / "ingredients.md").read_text()

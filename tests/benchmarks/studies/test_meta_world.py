@@ -2,27 +2,29 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.program import ROOT
 from benchmarks.studies.meta_world import (
     ALWAYS,
-    KEPT,
+    ARMS,
+    ENOUGH,
+    GROUPS,
     PARTS,
     RELEASED,
-    SUCCESS,
+    RESULTS,
     Encoder,
     chosen,
     encoders,
     full_name,
     tasks_with_data,
 )
-from benchmarks.studies.study import ROOT, STUDIES, runs_beside
+from benchmarks.studies.results import runs_beside
 from diffsr_hub.errors import UserError
 from diffsr_hub.studies import comparison_table
+from diffsr_hub.studies.aligned import in_tasks
 from diffsr_hub.studies.comparison import compare
-from diffsr_hub.studies.recorded_runs import read_runs
 from diffsr_hub.suites.meta_world.names import TASKS
 from finetune.sweep.plan import plan, read_arms, write_down
 
-ARMS, GROUPS = (STUDIES / name for name in ("metaworld.yaml", "metaworld_groups.yaml"))
 HAMMER = "metaworld/hammer-v3"
 
 
@@ -54,14 +56,6 @@ def test_the_cards_show_arms_that_there_are() -> None:
     }
 
 
-def test_a_part_has_the_tasks_of_its_arm_and_the_arms_that_were_run(tmp_path: Path) -> None:
-    for run in ("A/scratch", "A/frozen", "B/scratch", "B/demonstrations"):
-        (tmp_path / run).mkdir(parents=True)
-    assert runs_beside("frozen", PARTS["frozen"], tmp_path) == ([tmp_path / "A"], ["scratch", "frozen"])
-    assert runs_beside("demonstrations", PARTS["demonstrations"], tmp_path) == ([tmp_path / "B"], ["demonstrations"])
-    assert runs_beside("own", PARTS["own"], tmp_path) == ([], [])
-
-
 def test_names() -> None:
     assert {full_name(word) for word in ("hammer", " hammer-v3", "metaworld/hammer", HAMMER)} == {HAMMER}
     with pytest.raises(UserError, match=r"did you mean metaworld/hammer-v3\?"):
@@ -72,9 +66,10 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_kept_tables_are_those_of_the_raw_results_and_the_documented_ones(part: str) -> None:
-    folders, arms = runs_beside(part, PARTS[part], KEPT)
-    study = compare(read_runs(folders), arms=arms, reference=arms[0], measure="success_rate", threshold=SUCCESS)
-    assert (KEPT / part / "comparison.md").read_text() == comparison_table.table(study)
+    runs = RESULTS.runs()
+    tasks, arms = runs_beside(part, PARTS[part], runs)
+    study = compare(in_tasks(runs, tasks), arms=arms, reference=arms[0], measure="success_rate", threshold=ENOUGH)
+    assert (RESULTS.shown / part / "comparison.md").read_text() == comparison_table.table(study)
     text = (ROOT / "docs" / "metaworld_study.md").read_text()
     tables, _, legend = comparison_table.table(study).strip().rpartition("\n\n")
-    assert f"(results/metaworld/{part}/comparison.md)" in text or (tables in text and legend in text)
+    assert f"(generated/metaworld/{part}/comparison.md)" in text or (tables in text and legend in text)

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.studies.meta_world import KEPT
-from benchmarks.studies.scaling import draw, order, probe_r2, sizes, summary, table
-from benchmarks.studies.study import ROOT
+from benchmarks.program import ROOT
+from benchmarks.studies.knowledge import probe_r2
+from benchmarks.studies.scaling import FILE
+from benchmarks.studies.scaling_sizes import order, sizes
+from benchmarks.studies.scaling_table import draw, summary, table
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.meta_world.names import GROUPS
 
@@ -81,5 +83,7 @@ def test_what_hardly_varied_when_a_probe_was_fitted_does_not_decide_what_it_pred
 
 
 def test_the_documented_table_is_that_of_the_results() -> None:
-    rows = json.loads((KEPT / "scaling.json").read_text())["rows"]
-    assert table(rows) in (ROOT / "docs" / "metaworld_study.md").read_text()
+    found = json.loads((ROOT / FILE).read_text())
+    assert table(found["rows"]) in (ROOT / "docs" / "metaworld_study.md").read_text()
+    assert (ROOT / "docs/generated/scaling/scaling.md").read_text() == table(found["rows"])
+    assert tuple(found["order"]) == order()

@@ -1,4 +1,3 @@
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import study
+from diffsr_hub.data.minari.ids import bundled
 from diffsr_hub.errors import UserError
-from diffsr_hub.files.atomic import write_json
-from diffsr_hub.studies.recorded_runs import RECORD
 
 
 def test_after_a_failure_nothing_more_begins() -> None:
@@ -27,16 +25,6 @@ def test_after_a_failure_nothing_more_begins() -> None:
     assert done[0] == 1 and len(done) < 1_000
     study.carry_out(ThreadPoolExecutor(2), [partial(done.append, 3)])
     assert done[-1] == 3
-
-
-def test_what_is_kept_of_a_run_is_its_evaluations(tmp_path: Path) -> None:
-    run = tmp_path / "runs/task/arm/seed-0"
-    for file in (run / "evaluation.json", run / "agent/evaluation.json", run / "plot.png"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}")
-    study.keep(tmp_path / "runs", tmp_path / "kept")
-    kept = [file.relative_to(tmp_path) for file in (tmp_path / "kept").rglob("*") if file.is_file()]
-    assert kept == [Path("kept/task/arm/seed-0/evaluation.json")]
 
 
 def test_an_encoder_is_trained_once_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,34 +57,12 @@ def test_a_sweep_has_the_settings_of_its_study(monkeypatch: pytest.MonkeyPatch) 
     assert "A-v0,B-v0" in calls[0] and "1,2" in calls[0]
 
 
-def test_every_robot_has_an_encoder_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[str, int, Path]] = []
+def test_every_robot_has_an_encoder_a_seed_and_no_two_begin_with_the_same_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
     monkeypatch.setattr(study, "pretrain", lambda *arguments: calls.append(arguments))
-    study.pretrain_robots(["Hopper-v5", "diffsr/Hopper-backward-v0"], (0, 1), workers=1)
-    assert calls == [("mujoco/hopper/bundled-v0", s, Path(f"runs/encoders/hopper-{s}")) for s in (0, 1)]
-
-
-def test_the_matrix_comes_with_the_first_arm_beside_scratch_and_has_the_tasks_with_scratch(tmp_path: Path) -> None:
-    def record(env: str, arm: str, success: float) -> None:
-        rows = [{"step": s, "seconds": s, "mean_return": 0.0, "success_rate": success * s} for s in (0, 1)]
-        place = tmp_path / env / arm / "seed-0"
-        place.mkdir(parents=True)
-        write_json(place / RECORD, {"arm": arm, "env": env, "seed": 0, "evaluations": rows})
-
-    def draw() -> None:
-        study.draw_matrix(["scratch", "frozen", "other"], tmp_path)
-
-    record("A-v0", "scratch", 0.5)
-    record("A-v0", "sac", 1.0)
-    record("B-v0", "frozen", 1.0)
-    draw()
-    assert not (tmp_path / "matrix.json").exists()  # SAC is none of the rows, and B has no run from scratch
-    record("A-v0", "frozen", 0.75)
-    draw()
-    matrix = json.loads((tmp_path / "matrix.json").read_text())
-    assert matrix["arms"] == ["frozen"] and len(matrix["columns"]) == 1
-    assert matrix["columns"][0]["cells"][0]["gain"]["centre"] == pytest.approx(12.5)
-    study.draw_matrix(["frozen", "scratch"], tmp_path, reference="sac")
-    matrix = json.loads((tmp_path / "sac/matrix.json").read_text())
-    assert matrix["arms"] == ["frozen", "scratch"] and "--reference sac" in matrix["command"]
-    assert [cell["gain"]["centre"] for cell in matrix["columns"][0]["cells"]] == pytest.approx([-12.5, -25.0])
+    study.pretrain_robots(["hopper", "walker2d", "hopper"], (3, 4), steps=7, workers=1)
+    pairs = [("hopper", 3), ("walker2d", 3), ("hopper", 4), ("walker2d", 4)]
+    assert calls == [
+        (bundled(f"mujoco/{robot}"), seed, Path(f"runs/encoders/{robot}-{seed}"), "--max_steps", "7")
+        for robot, seed in pairs
+    ]

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from diffsr_hub.files.json_lines import read_json_lines
 from diffsr_hub.studies.matrix_verb import main
 from tests.diffsr_hub.studies.runs import record_run
 
-KEPT = Path(__file__).parents[3] / "docs" / "results" / "transfer"
+KEPT = Path(__file__).parents[3] / "results" / "transfer.jsonl"
 
 
 def test_it_leaves_table_json_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +28,7 @@ def test_the_kept_results_of_the_study_make_a_matrix(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "matrix.json").read_text())
     assert "frozen" in written["arms"]
     assert "scratch" not in written["arms"]
-    kept = {json.loads(file.read_text())["env"] for file in KEPT.glob("*/*/*/evaluation.json")}
+    kept = {record["env"] for record in read_json_lines(KEPT)}
     assert {column["env"] for column in written["columns"]} == kept
     assert (tmp_path / "matrix.png").stat().st_size > 10_000
 
