@@ -54,6 +54,8 @@ class Record:
     random_return: float
     """mean undiscounted return of uniformly random actions"""
     policies: tuple[LinearPolicy, ...]
+    action_repeat: int = 1
+    """steps of the environment for which each action acts"""
 
 
 class Episode(NamedTuple):
@@ -75,15 +77,27 @@ def robots() -> list[str]:
     return sorted(file.stem for file in POLICIES.glob("*.json"))
 
 
-def load(robot: str) -> Record:
+def record_file(robot: str, action_repeat: int = 1, folder: Path | None = None) -> Path:
+    """Where the record of a robot lies whose actions act for some steps each; in the project, unless told otherwise."""
+    folder = POLICIES if folder is None else folder
+    return (folder / f"repeat{action_repeat}" if action_repeat > 1 else folder) / f"{robot}.json"
+
+
+def load(robot: str, action_repeat: int = 1) -> Record:
     """Read the record of a robot.
+
+    Args:
+        robot: such as `hopper`.
+        action_repeat: steps of the environment for which each action acts.
 
     Raises:
         UserError: the project ships no policies for it.
     """
-    if robot not in robots():
-        raise unknown("robot", robot, robots())
-    content = json.loads((POLICIES / f"{robot}.json").read_text())
+    file = record_file(robot, action_repeat)
+    if not file.exists():
+        known = sorted(path.stem for path in file.parent.glob("*.json"))
+        raise unknown("robot" if action_repeat == 1 else f"robot whose actions act {action_repeat} times", robot, known)
+    content = json.loads(file.read_text())
     policies = (
         LinearPolicy(p["name"], np.array(p["weight"]), np.array(p["bias"]), p["returns"]) for p in content["policies"]
     )

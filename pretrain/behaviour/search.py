@@ -1,6 +1,7 @@
 """Find the bundled behaviour policies by augmented random search (Mania et al., 2018, arXiv 1803.07055).
 
     python pretrain/behaviour/search.py walker2d --steps 8000000 --seed 1
+    python pretrain/behaviour/search.py walker2d --action_repeat 4     # as it is seen through a camera
 
 Needs the extra `search` (sb3-contrib). The search normalises observations while it learns; the statistics are
 folded into the weight and the bias, so that a policy reads raw observations. The best policy met is kept, and with it
@@ -27,7 +28,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
 from diffsr_hub.errors import UserError, exit_codes, unknown
-from pretrain.behaviour.linear import NOISE_LEVELS, POLICIES, LinearPolicy, Record, mean_return, save
+from diffsr_hub.suites.pixels.repeat import Repeat
+from pretrain.behaviour.linear import NOISE_LEVELS, POLICIES, LinearPolicy, Record, mean_return, record_file, save
 
 _EPISODES = 20  # of every return that is recorded
 _SHORTLIST = 5  # policies per tier that are measured again
@@ -59,14 +61,22 @@ RECIPES = {
 }
 
 
-def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, folder: Path = POLICIES) -> Path:
-    """Search linear policies for one robot and write `<folder>/<robot>.json`.
+def search(
+    robot: str,
+    steps: int = 3_000_000,
+    seed: int = 0,
+    every: int = 10,
+    action_repeat: int = 1,
+    folder: Path = POLICIES,
+) -> Path:
+    """Search linear policies for one robot and write `<folder>/<robot>.json`, or `<folder>/repeat<n>/<robot>.json`.
 
     Args:
         robot: one of the robots of `RECIPES`.
         steps: environment steps of the search.
         seed: seed of the search.
         every: updates between two evaluations.
+        action_repeat: steps of the environment for which an action acts; `steps` counts actions.
         folder: where the record is written.
 
     Raises:
@@ -74,31 +84,37 @@ def search(robot: str, steps: int = 3_000_000, seed: int = 0, every: int = 10, f
     """
     if robot not in RECIPES:
         raise unknown("robot", robot, RECIPES)
-    if steps < 1 or every < 1 or seed < 0:
-        raise UserError("--steps and --every must be at least 1, --seed at least 0")
-    folder.mkdir(parents=True, exist_ok=True)  # fails now, not after hours
+    if min(steps, every, action_repeat) < 1 or seed < 0:
+        raise UserError("--steps, --every and --action_repeat must be at least 1, --seed at least 0")
+    file = record_file(robot, action_repeat, folder)
+    file.parent.mkdir(parents=True, exist_ok=True)  # fails now, not after hours
     recipe = RECIPES[robot]
-    env = gym.make(recipe.env)
-    found, steps = _learn(recipe, env, steps, seed, every)
+    env = Repeat(gym.make(recipe.env), action_repeat)
+    found, steps = _learn(recipe, env, steps, seed, every, action_repeat)
+    repeated = f" --action_repeat {action_repeat}" if action_repeat > 1 else ""
     policies = [replace(policy, returns=_measure(env, policy)) for policy in tiers(found, env)]
     record = Record(
         env=recipe.env,
         algorithm="ARS (linear policy)",
-        command=f"python pretrain/behaviour/search.py {robot} --steps {steps} --seed {seed} --every {every}",
+        command=f"python pretrain/behaviour/search.py {robot} --steps {steps} --seed {seed} --every {every}{repeated}",
         mujoco=version("mujoco"),
         episodes=_EPISODES,
         random_return=round(mean_return(env, None, 0.0, episodes=_EPISODES, seed=_RECORD_SEED), 1),
         policies=tuple(policies),
+        action_repeat=action_repeat,
     )
-    file = folder / f"{robot}.json"
     save(record, file)
     print(file, {policy.name: policy.returns for policy in policies})
     return file
 
 
-def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every: int) -> tuple[Found, int]:
+def _learn(
+    recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every: int, action_repeat: int
+) -> tuple[Found, int]:
     """Search; also tells the steps after which a second search stops where this one was stopped by Ctrl-C."""
-    training = VecNormalize(make_vec_env(recipe.env, seed=seed), norm_obs=True, norm_reward=False)
+    training = VecNormalize(
+        make_vec_env(lambda: Repeat(gym.make(recipe.env), action_repeat), seed=seed), norm_obs=True, norm_reward=False
+    )
     model = ARS(
         "LinearPolicy",
         training,
@@ -106,7 +122,7 @@ def _learn(recipe: Recipe, env: gym.Env[Any, Any], steps: int, seed: int, every:
         n_top=recipe.n_top,
         learning_rate=recipe.learning_rate,
         delta_std=recipe.delta_std,
-        alive_bonus_offset=-recipe.alive_bonus,
+        alive_bonus_offset=-recipe.alive_bonus * action_repeat,
         seed=seed,
     )
     keeper = _KeepPolicies(env, every)

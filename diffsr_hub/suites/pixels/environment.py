@@ -13,6 +13,7 @@ from diffsr_hub.suites.meta_world.names import TASKS as META_WORLD_TASKS
 from diffsr_hub.suites.mujoco.tasks import TASKS as MUJOCO_TASKS
 from diffsr_hub.suites.pixels.names import VIEWS, pixels_id, scene
 from diffsr_hub.suites.pixels.renderer import Renderer, find_camera
+from diffsr_hub.suites.pixels.repeat import Repeat
 
 SETTINGS = ("size", "camera", "samples", "action_repeat", "stack", "spacing")
 """arguments of an image environment that belong to its view; all others are those of the environment that is seen"""
@@ -24,9 +25,8 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
     """An environment whose observations are its last pictures, `[stack, size, size, 3]`, uint8, the newest one last.
 
     With a stack of 1 they are `[size, size, 3]`. Before the first step, the first picture stands for those before it.
-    Physics, rewards and ends are those of the environment that is seen: with an action repeat, the reward is the sum of
-    its rewards, and `info["success"]` is whether it succeeded in any of the steps. `info["state"]` is what it observed
-    itself, for probes; an agent must not read it. OpenGL is needed from the first `reset` on.
+    Physics, rewards and ends are those of the environment that is seen, its actions repeated. `info["state"]` is what
+    it observes itself, for probes; an agent must not read it. OpenGL is needed from the first `reset` on.
 
     Args:
         env_id: Of the environment that is seen, such as HalfCheetah-v5.
@@ -46,7 +46,7 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
     def __init__(self, env_id: str, render_mode: str | None = None, **arguments: Any) -> None:
         chosen = {name: arguments.pop(name) for name in SETTINGS if name in arguments}
         self.view = replace(VIEWS[scene(env_id)], **chosen)
-        self.env = gym.make(env_id, disable_env_checker=True, **arguments)
+        self.env = Repeat(gym.make(env_id, disable_env_checker=True, **arguments), self.view.action_repeat)
         find_camera(self._simulation.model, self.view.camera)  # a wrong name is said now, not at the first picture
         frames_per_second = round(self.env.metadata["render_fps"] / self.view.action_repeat)
         self.metadata = self.metadata | {"render_fps": max(1, frames_per_second)}
@@ -68,18 +68,10 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
         return self._observation(), info | {"state": state}
 
     def step(self, action: NDArray[Any]) -> tuple[NDArray[np.uint8], float, bool, bool, dict[str, Any]]:
-        """Repeat one action until the next picture, or to the end of the episode."""
-        total, success = 0.0, None
-        for _ in range(self.view.action_repeat):
-            state, reward, terminated, truncated, info = self.env.step(action)
-            total += float(reward)
-            if "success" in info:
-                success = max(success or 0.0, float(info["success"]))
-            if terminated or truncated:
-                break
+        """Let an action act until the next picture, or to the end of the episode."""
+        state, reward, terminated, truncated, info = self.env.step(action)
         self._frames.append(self.picture())
-        told = {} if success is None else {"success": success}
-        return self._observation(), total, terminated, truncated, info | told | {"state": state}
+        return self._observation(), float(reward), terminated, truncated, info | {"state": state}
 
     def picture(self) -> NDArray[np.uint8]:
         """The picture `[size, size, 3]` of this moment as an agent sees it; nothing is changed by looking."""

@@ -10,6 +10,8 @@ from sb3_contrib import ARS
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
 
+from diffsr_hub.errors import UserError
+from diffsr_hub.suites.pixels.repeat import Repeat
 from pretrain.behaviour import linear, search
 from pretrain.behaviour.linear import LinearPolicy, mean_return
 from pretrain.behaviour.search import fold, main, tiers
@@ -80,8 +82,11 @@ def test_a_search_stopped_by_ctrl_c_records_the_command_that_repeats_it(
     ("arguments", "message"),
     [
         (["hoper"], "error: unknown robot 'hoper', valid: .*; did you mean hopper"),
-        (["hopper", "--every", "0"], "error: --steps and --every must be at least 1"),
-        (["hopper", "--seed", "-1"], "error: --steps and --every must be at least 1, --seed at least 0"),
+        (["hopper", "--every", "0"], "error: --steps, --every and --action_repeat must be at least 1"),
+        (
+            ["hopper", "--seed", "-1"],
+            "error: --steps, --every and --action_repeat must be at least 1, --seed at least 0",
+        ),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,3 +96,17 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
     capture = capsys.readouterr().err
     assert capture.count("\n") == 1
     assert re.match(message, capture)
+
+
+def test_a_search_with_repeated_actions_has_a_record_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["invertedpendulum", "--steps", "300", "--every", "1", "--action_repeat", "2", "--folder", str(tmp_path)])
+    monkeypatch.setattr(linear, "POLICIES", tmp_path)
+    record = linear.load("invertedpendulum", action_repeat=2)
+    assert record.action_repeat == 2 and record.command.endswith("--every 1 --action_repeat 2")
+    env = Repeat(gym.make(record.env), 2)
+    again = mean_return(env, record.policies[0], 0.0, episodes=record.episodes, seed=10_000)
+    assert again == pytest.approx(record.policies[0].returns["0.0"], abs=0.06)
+    with pytest.raises(UserError, match=r"unknown robot whose actions act 3 times 'hopper', valid: none"):
+        linear.load("hopper", action_repeat=3)

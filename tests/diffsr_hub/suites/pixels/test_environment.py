@@ -112,21 +112,6 @@ def test_an_episode_ends_within_a_repeat() -> None:
 
 
 @pytest.mark.usefixtures("counted")
-def test_a_success_within_a_repeat_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    env: Any = gym.make(pixels_id(DOOR), action_repeat=3)
-    env.reset(seed=0)
-    successes = iter([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
-    step = env.unwrapped.env.step
-
-    def scripted(action: Any) -> Any:
-        *found, info = step(action)
-        return *found, info | {"success": next(successes)}
-
-    monkeypatch.setattr(env.unwrapped.env, "step", scripted)
-    assert [env.step(np.zeros(4, np.float32))[4]["success"] for _ in range(2)] == [1.0, 0.0]
-
-
-@pytest.mark.usefixtures("counted")
 def test_the_time_limit_counts_the_steps_of_the_environment_that_is_seen() -> None:
     last = play(gym.make("diffsr/HalfCheetah-pixels-v0", action_repeat=100), 100)
     assert len(last) == 11 and last[-1][2:4] == (False, True)
