@@ -9,7 +9,7 @@ import re
 import shlex
 from argparse import ArgumentError
 from argparse import ArgumentParser as StandardParser
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -47,16 +47,20 @@ def parse(kind: type[Config], argv: Sequence[str] | None, *, prog: str, descript
 
 def dump(config: Any, file: Path) -> None:
     """Write a config as YAML that `--config` reads back to an equal one."""
-    import yaml
-
     from diffsr_hub.files.atomic import write_text
+    from diffsr_hub.files.yaml_text import to_yaml
 
-    write_text(file, yaml.safe_dump(settings(config), sort_keys=False))
+    write_text(file, to_yaml(settings(config)))
 
 
 def settings(config: Any) -> dict[str, Any]:
     """A config as values that YAML and JSON know."""
     return {field.name: _plain(getattr(config, field.name)) for field in fields(config)}
+
+
+def flags(given: Mapping[str, Any]) -> list[str]:
+    """The command-line arguments that give settings, each of which is then read by its type."""
+    return [f"--{name}={_text(value)}" for name, value in given.items()]
 
 
 def words(name: str, text: str) -> list[str]:
@@ -116,9 +120,19 @@ def _parser(kind: type[Any], prog: str, description: str) -> "ArgumentParser":
 
 
 def _plain(value: Any) -> Any:
+    from diffsr_hub.files.yaml_text import is_nothing
+
     if isinstance(value, tuple):
         return list(value)
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return f"./{value}" if is_nothing(str(value)) else str(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    return "null" if value is None else str(value)
 
 
 def _explain(message: str, names: list[str]) -> str:

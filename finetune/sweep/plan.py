@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from diffsr_hub.errors import UserError, unknown
 from diffsr_hub.files.atomic import write_text
-from diffsr_hub.runs.command import parse
+from diffsr_hub.files.yaml_text import read_texts, to_yaml
+from diffsr_hub.runs.command import flags, parse, settings
 from diffsr_hub.saved.file_names import CONFIG
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.running.run_folder import RunFolder
@@ -26,6 +27,7 @@ LOCK = ".lock"
 """of a run folder, held by the process that trains there"""
 OWN = ("env", "arm", "seed", "run_dir", "resume", "progress")
 """settings that the sweep gives to each run"""
+_SETTINGS = {field.name for field in fields(FinetuneConfig)}
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
@@ -40,7 +42,7 @@ class PlannedRun:
     folder: Path
     """its run folder; its settings and its log are beside it"""
     settings: dict[str, Any]
-    """of FinetuneConfig"""
+    """of FinetuneConfig, as they were given: a text may stand for a number"""
 
     @property
     def name(self) -> str:
@@ -67,6 +69,21 @@ class PlannedRun:
         """Whether it has left its agent, whose folder is written all or nothing."""
         return (RunFolder(self.folder).agent / CONFIG).is_file()
 
+    def typed(self) -> dict[str, Any]:
+        """Its settings as a training reads them, in values that YAML knows.
+
+        Raises:
+            UserError: No training can have them.
+        """
+        try:
+            for name in self.settings:
+                if name not in _SETTINGS:
+                    raise unknown("setting", name, _SETTINGS)
+            config = parse(FinetuneConfig, flags(self.settings), prog="diffsr finetune", description="")
+        except UserError as error:
+            raise UserError(f"{self.name}: {error}") from error
+        return {name: value for name, value in settings(config).items() if name in self.settings}
+
     def program(self, stop: Path) -> Program:
         """What to run next: its start, or its resumption."""
         known = RunFolder(self.folder).config.is_file()
@@ -86,18 +103,18 @@ def arms_of_encoders(encoders: Sequence[str]) -> dict[str, Settings]:
 
 
 def read_arms(file: Path) -> dict[str, Settings]:
-    """The arms in a YAML file: a mapping from name to settings.
+    """The arms in a YAML file: a mapping from name to settings, which are texts until `PlannedRun.typed` reads them.
 
     Raises:
         UserError: It cannot be read, or is something else.
     """
     try:
-        arms = yaml.safe_load(file.read_text(encoding="utf-8"))
+        arms = read_texts(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"cannot read the arms in {file}: {' '.join(str(error).split())}") from error
-    if not isinstance(arms, dict) or not arms or not all(isinstance(settings, dict) for settings in arms.values()):
+    if not isinstance(arms, dict) or not arms or not all(isinstance(own, dict) for own in arms.values()):
         raise UserError(f"{file} must map names to settings, such as frozen: {{encoder: org/name, mode: frozen}}")
-    wrong = [str(name) for name in arms if slug(str(name)) != name]
+    wrong = [name for name in arms if slug(name) != name]
     if wrong:
         raise UserError(f"{file}: {wrong[0]!r} cannot name a folder; use letters, digits, dots, + and -")
     return arms
@@ -119,10 +136,10 @@ def plan(
         UserError: An arm sets what the sweep sets, or has an unknown placeholder, or two runs would share a folder.
     """
     runs = []
-    for seed, env, (arm, settings) in itertools.product(seeds, tasks, arms.items()):
-        own = sorted({*settings, *shared} & set(OWN))
-        if own:
-            raise UserError(f"the sweep itself sets {own[0]} of each run; take it out of the settings")
+    for seed, env, (arm, own) in itertools.product(seeds, tasks, arms.items()):
+        given = {**shared, **own}
+        if refused := sorted(given.keys() & set(OWN)):
+            raise UserError(f"the sweep itself sets {refused[0]} of each run; take it out of the settings")
         run_folder = folder.resolve() / slug(env) / arm / f"seed-{seed}"
         words = {
             "seed": str(seed),
@@ -138,7 +155,7 @@ def plan(
                 seed=seed,
                 folder=run_folder,
                 settings={
-                    **{name: _fill(value, words) for name, value in {**shared, **settings}.items()},
+                    **{name: _fill(value, words) for name, value in given.items()},
                     **{"env": env, "arm": arm, "seed": seed, "run_dir": str(run_folder)},
                 },
             )
@@ -157,17 +174,14 @@ def write_down(runs: Sequence[PlannedRun]) -> None:
     Raises:
         UserError: Settings that no run can have, or not those with which a run was begun.
     """
-    for run in runs:
-        _check_unchanged(run)
-    for run in runs:
+    typed = [run.typed() for run in runs]
+    for run, now in zip(runs, typed, strict=True):
+        _check_unchanged(run, now)
+    for run, now in zip(runs, typed, strict=True):
         if run.folder.is_dir() and not (run.begun or run.finished):
             _remove_unless_in_use(run.folder)
         run.folder.parent.mkdir(parents=True, exist_ok=True)
-        write_text(run.config, yaml.safe_dump(run.settings, sort_keys=False))
-        try:
-            parse(FinetuneConfig, ["--config", str(run.config)], prog="diffsr finetune", description="")
-        except UserError as error:
-            raise UserError(f"{run.name}: {error}") from error
+        write_text(run.config, to_yaml(now))
 
 
 def robot(env: str) -> str:
@@ -189,12 +203,12 @@ def _fill(value: Any, words: Mapping[str, str]) -> Any:
     return _PLACEHOLDER.sub(lambda found: words[found[1]], value)
 
 
-def _check_unchanged(run: PlannedRun) -> None:
+def _check_unchanged(run: PlannedRun, typed: Settings) -> None:
     if not (run.begun or run.finished) or not run.config.is_file():
         return
     before: dict[str, Any] = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-    for name in sorted({*before, *run.settings} - {"run_dir"}):
-        old, new = before.get(name, "its default"), run.settings.get(name, "its default")
+    for name in sorted({*before, *typed} - {"run_dir"}):
+        old, new = before.get(name, "its default"), typed.get(name, "its default")
         if old != new:
             raise UserError(f"{run.folder} was begun with {name}={old}, not {new}: choose another --folder for that")
 

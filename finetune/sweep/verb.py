@@ -31,7 +31,7 @@ class SweepConfig:
 
     tasks: str
     """Gymnasium ids, separated by commas, such as Hopper-v5,diffsr/Hopper-backward-v0."""
-    encoders: str | None = None
+    encoders: str = ""
     """Folders or repositories of encoders, separated by commas; none, the default, learns one from scratch."""
     arms: Path | None = None
     """YAML file of named settings instead of encoders; with {robot}, {task}, {env}, {name} and {seed} in them."""
@@ -39,7 +39,7 @@ class SweepConfig:
     """Seeds, separated by commas."""
     folder: Path = Path("runs/sweep")
     """Where the runs go: FOLDER/TASK/ARM/seed-N."""
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, str | Any] = field(default_factory=dict)
     """Settings of `diffsr finetune` for all runs: --settings.total_steps 30000 --settings.mode frozen …"""
     launcher: Literal["serial", "processes", "ray", "slurm", "submitit-local"] = "serial"
     """Where they run; ray uses the cluster of RAY_ADDRESS or a local one, submitit-local tries Slurm's way here."""
@@ -58,24 +58,32 @@ class SweepConfig:
             raise UserError(f"retries must not be negative, got {self.retries}")
         if self.launcher == "serial" and self.workers > 1:
             raise UserError(f"serial runs one at a time; for {self.workers} give --launcher processes")
-        if self.encoders is not None and self.arms is not None:
+        if self.encoders and self.arms is not None:
             raise UserError("give either --encoders or --arms, not both: an arm names its encoder")
-        for name in ("tasks", "encoders", "seeds"):
-            if getattr(self, name) is not None:
-                words(name, getattr(self, name))
+        words("tasks", self.tasks)
+        words("encoders", self.encoders or SCRATCH)
+        self.seed_numbers()
+
+    def seed_numbers(self) -> list[int]:
+        """The numbers in `seeds`.
+
+        Raises:
+            UserError: One is no number that a run can have as its seed.
+        """
+        seeds = words("seeds", self.seeds)
+        if not all(seed.isdecimal() and len(seed) <= 10 and int(seed) < 2**32 for seed in seeds):
+            raise UserError(f"seeds must be numbers from 0 to {2**32 - 1}, separated by commas, got {self.seeds!r}")
+        return [int(seed) for seed in seeds]
 
     def plan(self) -> list[PlannedRun]:
         """The runs.
 
         Raises:
-            UserError: A seed is no number, or the arms are not right.
+            UserError: The arms are not right.
         """
-        seeds = words("seeds", self.seeds)
-        if not all(seed.isdecimal() for seed in seeds):
-            raise UserError(f"seeds must be numbers from 0, separated by commas, got {self.seeds!r}")
         encoders = words("encoders", self.encoders or SCRATCH)
         arms = arms_of_encoders(encoders) if self.arms is None else read_arms(self.arms)
-        return plan(words("tasks", self.tasks), arms, [int(seed) for seed in seeds], self.folder, self.settings)
+        return plan(words("tasks", self.tasks), arms, self.seed_numbers(), self.folder, self.settings)
 
 
 @exit_codes()

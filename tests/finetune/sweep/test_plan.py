@@ -115,8 +115,9 @@ def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batchsize": 3}, "Hopper-v5 scratch seed 0: unknown setting batchsize; did you mean batch_size"),
+        ({"batchsize": 3}, "Hopper-v5 scratch seed 0: unknown setting 'batchsize', valid: .*; did you mean batch_size"),
         ({"total_steps": 0}, "Hopper-v5 scratch seed 0: total_steps must be at least 1"),
+        ({"config": "x.yaml"}, "Hopper-v5 scratch seed 0: unknown setting 'config'"),
         ({"total_steps": "many"}, "Hopper-v5 scratch seed 0: .*many"),
         ({"seed": 3}, "the sweep itself sets seed of each run"),
         ({"encoder": "x/{robo}"}, r"unknown placeholder 'robo', valid: .*did you mean robot\?"),
@@ -145,6 +146,42 @@ def test_arms_are_read_from_yaml(tmp_path: Path) -> None:
     assert read_arms(file) == ARMS
 
 
+TEXTS = ("1e-3", "12e4567", "1e3", "on", "1:30", "null", "~", "0x10", "010", "yes", "1", "true", "1.5", "2001-01-01")
+
+
+def test_a_text_in_an_arms_file_stays_the_text_that_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "arms.yaml"
+    file.write_text("".join(f"x{i}: {{encoder: {text}}}\n" for i, text in enumerate(TEXTS)))
+    arms = read_arms(file)
+    assert [arm["encoder"] for arm in arms.values()] == list(TEXTS)
+    for run in plan(["Hopper-v5"], arms, [0], tmp_path, {}):
+        write_down([run])
+        config = parse(FinetuneConfig, ["--config", str(run.config)], prog="", description="")
+        assert (config.encoder, config.arm, config.run_dir) == (run.settings["encoder"], run.arm, run.folder)
+
+
+def test_settings_are_read_by_their_type_however_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "arms.yaml").write_text(
+        "1e-3: &fast {encoder: none, learning_rate: 1e-3, actor_hidden: [4, 5], download: no}\n"
+        "on: {<<: *fast, learning_rate: '1e-3'}\n1e3: {<<: *fast, learning_rate: 0.001}\n"
+    )
+    runs = plan(["Hopper-v5"], read_arms(tmp_path / "arms.yaml"), [2**32 - 1], tmp_path, {"total_steps": "1000"})
+    write_down(runs)
+    for run, arm in zip(runs, ("1e-3", "on", "1e3"), strict=True):
+        config = parse(FinetuneConfig, ["--config", str(run.config)], prog="", description="")
+        assert (config.arm, config.learning_rate, config.actor_hidden, config.download) == (arm, 1e-3, (4, 5), False)
+        assert (config.total_steps, config.seed) == (1000, 2**32 - 1)
+
+
+def test_an_equal_setting_in_other_words_is_no_change(tmp_path: Path) -> None:
+    run = one(tmp_path, learning_rate=0.001)
+    write_down([run])
+    begin(run)
+    write_down([one(tmp_path, learning_rate="1e-3")])
+    with pytest.raises(UserError, match=r"was begun with learning_rate=0.001, not 0.002"):
+        write_down([one(tmp_path, learning_rate="2e-3")])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -153,7 +190,7 @@ def test_arms_are_read_from_yaml(tmp_path: Path) -> None:
         ("frozen: org/x", "must map names to settings"),
         ("frozen: {", "cannot read the arms"),
         ("../x: {encoder: none}", r"'\.\./x' cannot name a folder"),
-        ("1: {encoder: none}", "'1' cannot name a folder"),
+        ("a b: {encoder: none}", "'a b' cannot name a folder"),
     ],
 )
 def test_a_file_that_holds_no_arms_is_one_line(content: str, message: str, tmp_path: Path) -> None:

@@ -35,7 +35,17 @@ def test_lists_are_separated_by_commas() -> None:
 
 def test_settings_of_all_runs_are_flags() -> None:
     flags = ["--tasks", "Hopper-v5", "--settings.total_steps", "3", "--settings.actor_hidden", "[4, 5]"]
-    assert config(*flags).settings == {"total_steps": 3, "actor_hidden": [4, 5]}
+    (run,) = config(*flags, "--seeds", "0").plan()
+    assert (run.typed()["total_steps"], run.typed()["actor_hidden"]) == (3, [4, 5])
+
+
+@pytest.mark.parametrize("text", ["1e-3", "12e4567", "1e3", "on", "1:30", "null", "0x10", "yes", "010", "1_000"])
+def test_a_text_among_them_stays_the_text_that_it_is(text: str) -> None:
+    one = ["--tasks", "Hopper-v5", "--seeds", "0"]
+    (run,) = config(*one, "--encoders", "org/x", "--settings.encoder_revision", text).plan()
+    assert run.typed()["encoder_revision"] == text
+    (run,) = config(*one, "--encoders", text).plan()
+    assert run.typed()["encoder"] == text
 
 
 @pytest.mark.parametrize(
@@ -44,13 +54,18 @@ def test_settings_of_all_runs_are_flags() -> None:
         ([], "the following arguments are required: tasks"),
         (["--tasks", ","], "tasks is empty; give at least one"),
         (["--tasks", "a,b,a"], "tasks names a twice"),
-        (["--tasks", "a", "--seeds", "0,x"], "seeds must be numbers from 0, separated by commas, got '0,x'"),
+        (
+            ["--tasks", "a", "--seeds", "0,x"],
+            "from 0 to 4294967295, separated by commas, got '0,x'",
+        ),
+        (["--tasks", "a", "--seeds", "4294967296"], "seeds must be numbers from 0 to 4294967295"),
+        (["--tasks", "a", "--seeds", "9" * 5000], "seeds must be numbers from 0 to 4294967295"),
         (["--tasks", "a", "--workers", "0"], "workers must be at least 1, got 0"),
         (["--tasks", "a", "--workers", "2"], "serial runs one at a time; for 2 give --launcher processes"),
         (["--tasks", "a", "--encoders", "none", "--arms", "x.yaml"], "give either --encoders or --arms, not both"),
         (["--tasks", "a", "--retries=-1"], "retries must not be negative, got -1"),
         (["--tasks", "diffsr/Hopper-bckward-v0"], "unknown task 'diffsr/Hopper-bckward-v0'"),
-        (["--tasks", "Hopper-v5", "--settings.batchsize", "3"], "unknown setting batchsize; did you mean batch_size"),
+        (["--tasks", "Hopper-v5", "--settings.batchsize", "3"], "unknown setting 'batchsize', valid:"),
     ],
 )
 def test_mistakes_are_one_line_and_start_nothing(
