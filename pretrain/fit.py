@@ -42,7 +42,13 @@ Leaves runs/NAME/encoder, a folder that DiffSR.from_pretrained loads and that ca
 def build_model(config: PretrainConfig, episodes: Episodes, train_ids: Tensor) -> DiffSR:
     """A fresh encoder that knows the statistics of the training episodes."""
     predicts_reward = config.reward_coef > 0
-    model = DiffSR(episodes.obs_dim, episodes.action_dim, predict_reward=predicts_reward, **config.architecture)
+    model = DiffSR(
+        episodes.obs_dim,
+        episodes.action_dim,
+        obs_parts=episodes.obs_parts,
+        predict_reward=predicts_reward,
+        **config.architecture,
+    )
     moments = episodes.moments(train_ids)
     model.set_statistics(*moments._replace(obs_std=moments.obs_std.clamp(min=config.smallest_std)))
     return model

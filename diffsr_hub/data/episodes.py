@@ -1,6 +1,6 @@
 """Transitions with episode boundaries, gathered out of memory-mapped arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -66,6 +66,7 @@ class Episodes:
         action_high: highest original action.
         provenance: one JSON-able dict per dataset.
         tasks: the name of each dataset's task; None if all are of one.
+        obs_parts: names and sizes of the parts of a nested observation, in order; None where it is one vector.
 
     Attributes:
         num_parts: number of datasets.
@@ -86,9 +87,10 @@ class Episodes:
         action_high: list[float] | None = None,
         provenance: Sequence[dict[str, Any]] = (),
         tasks: Sequence[str] | None = None,
+        obs_parts: Mapping[str, int] | None = None,
     ) -> None:
         self.env_id, self.action_low, self.action_high = env_id, action_low, action_high
-        self.provenance = list(provenance)
+        self.provenance, self.obs_parts = list(provenance), dict(obs_parts or {})
         self.obs_dim, self.action_dim = parts[0].frames.shape[1], parts[0].action.shape[1]
         self.lengths = torch.cat([part.lengths for part in parts])
         self.starts = self.lengths.cumsum(0) - self.lengths

@@ -46,6 +46,7 @@ def load(ids: Sequence[str], *, cache_dir: Path | None = None) -> Episodes:
         action_high=indexes[0]["action_high"],
         provenance=[index["provenance"] for index in indexes],
         tasks=[_task(index["provenance"]) for index in indexes],
+        obs_parts=indexes[0]["obs_parts"],
     )
 
 

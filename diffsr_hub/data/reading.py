@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from diffsr_hub.data.dataset import Dataset, StoredEpisode
 from diffsr_hub.data.spaces import Leaf, action_bounds, encode, leaves, read_space, width
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.env_check import parts
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -44,6 +45,7 @@ class Reader:
 
     Attributes:
         obs_dim: of a flat observation.
+        obs_parts: names and sizes of the parts of a nested one, in order.
         action_dim: of a flat action.
         bounds: lowest and highest original action; None for discrete actions.
 
@@ -56,7 +58,7 @@ class Reader:
             raise UserError(f"dataset {dataset.id} is empty: it has no episodes")
         try:
             observation_space, self._action_space = map(read_space, dataset.spaces)
-            self._leaves = leaves(observation_space)
+            self._leaves, self.obs_parts = leaves(observation_space), parts(observation_space)
             self.bounds = action_bounds(self._action_space)
             self.obs_dim = _size("observation", self._leaves)
             self.action_dim = _size("action", [Leaf((), self._action_space)])

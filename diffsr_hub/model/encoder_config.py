@@ -5,7 +5,7 @@
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
 from diffsr_hub.checks import check_choice, check_size, check_widths
@@ -24,6 +24,8 @@ class Spaces:
     """Size of an observation."""
     action_dim: int
     """Size of an action."""
+    obs_parts: Mapping[str, int] = field(default_factory=dict)
+    """Names and sizes of the parts of nested observations, in order; none where they are one vector."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,7 @@ class EncoderConfig(Architecture, Spaces):
         """Refuse what no encoder has."""
         for name in ("obs_dim", "action_dim"):
             check_size(name, getattr(self, name))
+        _check_parts(self.obs_parts, self.obs_dim)
         super().__post_init__()
         if not isinstance(self.predict_reward, bool):
             raise UserError(f"predict_reward must be true or false, got {reprlib.repr(self.predict_reward)}")
@@ -104,9 +107,19 @@ class EncoderConfig(Architecture, Spaces):
             raise UserError(f"these are not the arguments of a DiffSR: {plain(error)}") from error
 
     def as_json(self) -> dict[str, Any]:
-        """The arguments as JSON values, by name."""
+        """The arguments as JSON values, by name; without the parts of observations that have none."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if not values["obs_parts"]:
+            del values["obs_parts"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _check_parts(parts: object, obs_dim: int) -> None:
+    if not isinstance(parts, Mapping) or not all(isinstance(name, str) for name in parts):
+        raise UserError(f"obs_parts must be names and sizes, got {reprlib.repr(parts)}")
+    sizes = list(parts.values())
+    if sizes and (any(type(size) is not int or size < 0 for size in sizes) or sum(sizes) != obs_dim):
+        raise UserError(f"obs_parts must be sizes that add up to obs_dim, {obs_dim}, got {reprlib.repr(parts)}")
 
 
 def _check_equal(name: str, widths: tuple[int, ...], choice: str) -> None:

@@ -1,4 +1,8 @@
-"""Whether a model fits an environment, of which only the spaces are looked at."""
+"""Whether a model fits an environment, of which only the spaces are looked at.
+
+Nested observations are flattened in the order of their parts' names (`diffsr_hub.data.spaces`): the names decide what a
+number means, not the place of a key in a Dict.
+"""
 
 import math
 import reprlib
@@ -15,16 +19,16 @@ _NAMES = {"observation_space": "obs_dim", "action_space": "action_dim"}
 def check_env(
     arguments: Mapping[str, Any], env: Any, bounds: tuple[Sequence[float], Sequence[float]] | None = None
 ) -> None:
-    """Compare a model's sizes, and the bounds of its actions, with the spaces of an environment.
+    """Compare a model's sizes, names of observations and bounds of actions with the spaces of an environment.
 
     Args:
-        arguments: Of the model; `obs_dim` and `action_dim` are looked at.
+        arguments: Of the model; `obs_dim`, `action_dim` and, where there are some, `obs_parts` are looked at.
         env: Anything with a Gymnasium `observation_space` and `action_space`, also of a vector of environments.
         bounds: Lowest and highest actions `[action_dim]` of a model that acts; one that only takes actions in [-1, 1]
             fits any that can be scaled to them.
 
     Raises:
-        UserError: A size differs, or a space has none; the actions are not bounded, or not by `bounds`.
+        UserError: A size or a name differs, or a space has none; the actions are not bounded, or not by `bounds`.
     """
     spaces = {name: getattr(env, f"single_{name}", getattr(env, name, None)) for name in _NAMES}
     sizes = {name: flat_size(spaces[space]) for space, name in _NAMES.items()}
@@ -36,14 +40,20 @@ def check_env(
             wrong.append(f"its {space} has {sizes[name]} numbers, and the model's {name} is {arguments[name]}")
     if wrong and None not in sizes.values():
         wrong.append(f"one that fits has {' and '.join(f'{name} {size}' for name, size in sizes.items())}")
-    actions = spaces["action_space"]
-    if not wrong and not all(leaf.is_bounded() for leaf in _leaves(actions) if hasattr(leaf, "is_bounded")):
-        wrong.append(f"its actions {plain(actions)} have no bounds, by which they are scaled to [-1, 1]")
-    elif not wrong and bounds is not None and not _is_box(actions, *bounds):
-        low, high = map(reprlib.repr, bounds)
-        wrong.append(f"its actions are {plain(actions)}, and the model's are a Box from {low} to {high}")
+    if difference := parts_difference(arguments.get("obs_parts") or {}, parts(spaces["observation_space"])):
+        wrong.append(f"its observations are {difference[1]}, and the model's are {difference[0]}")
+    wrong = wrong or _wrong_actions(spaces["action_space"], bounds)
     if wrong:
         raise UserError(f"the model does not fit the environment: {'; '.join(wrong)}")
+
+
+def _wrong_actions(actions: Any, bounds: tuple[Sequence[float], Sequence[float]] | None) -> list[str]:
+    if not all(leaf.is_bounded() for leaf in _leaves(actions) if hasattr(leaf, "is_bounded")):
+        return [f"its actions {plain(actions)} have no bounds, by which they are scaled to [-1, 1]"]
+    if bounds is not None and not _is_box(actions, *bounds):
+        low, high = map(reprlib.repr, bounds)
+        return [f"its actions are {plain(actions)}, and the model's are a Box from {low} to {high}"]
+    return []
 
 
 def flat_size(space: Any) -> int | None:
@@ -52,14 +62,38 @@ def flat_size(space: Any) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
+def parts(space: Any) -> dict[str, int]:
+    """The parts that an observation is flattened from, in order, as `{"arm/angle": 1, "arm/velocity": 1}`."""
+    if (known := getattr(space, "parts", None)) is not None:  # of what was flattened already
+        return dict(known)
+    return {} if getattr(space, "spaces", None) is None else {name: _size(leaf) or 0 for name, leaf in _named(space)}
+
+
+def parts_difference(first: Mapping[str, int], second: Mapping[str, int]) -> tuple[str, str] | None:
+    """Two observations' parts in words, where both are known and not the same."""
+    if not first or not second or dict(first) == dict(second):
+        return None
+    return _in_words(first), _in_words(second)
+
+
+def _in_words(parts: Mapping[str, int]) -> str:
+    return plain(", ".join(f"{name} ({size})" for name, size in parts.items()))[:150]
+
+
 def _leaves(space: Any) -> Iterator[Any]:
     """The spaces that a nested one is made of."""
+    return (leaf for _, leaf in _named(space))
+
+
+def _named(space: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The same with their names, in the order of the names."""
     inner = getattr(space, "spaces", None)
     if inner is None:
-        yield space
+        yield path, space
         return
-    for part in inner.values() if isinstance(inner, Mapping) else inner:
-        yield from _leaves(part)
+    by_name = sorted(inner.items(), key=lambda item: str(item[0])) if isinstance(inner, Mapping) else enumerate(inner)
+    for key, part in by_name:
+        yield from _named(part, f"{path}/{key}".lstrip("/"))
 
 
 def _size(space: Any) -> int | None:

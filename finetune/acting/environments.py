@@ -5,9 +5,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.wrappers import FlattenObservation
 
 import diffsr_hub.suites.mujoco.tasks  # noqa: F401 (registers the new tasks)
+from diffsr_hub.data.flat_observation import flat_observations
 from diffsr_hub.errors import UserError, on_one_line
 from diffsr_hub.model.env_check import flat_size
 from diffsr_hub.suites.meta_world.environment import OFFICIAL_GOALS  # and registers its tasks
@@ -44,7 +44,7 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
     if flat_size(observations) is None:
         raise UserError(f"{env_id} has observations {observations}, which cannot be flattened into numbers")
     flat = isinstance(observations, Box) and len(observations.shape) == 1
-    return Answers(env if flat else FlattenObservation(env))
+    return Answers(env if flat else flat_observations(env))
 
 
 def make_for_evaluation(env_id: str) -> gym.Env[Any, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from diffsr_hub.model.encoder import DiffSR
+from diffsr_hub.model.env_check import parts
 from finetune.agent.agent import Agent
 from finetune.config import SCRATCH, FinetuneConfig
 
@@ -23,7 +24,7 @@ def fresh_agent(config: FinetuneConfig, envs: Any) -> Agent:
     pretrained = None
     if config.encoder != SCRATCH:
         pretrained = DiffSR.from_pretrained(config.encoder, revision=config.encoder_revision or None, env=envs)
-    sizes = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0]}
+    sizes = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0], "obs_parts": parts(observations)}
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         agent = Agent(

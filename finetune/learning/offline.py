@@ -1,6 +1,6 @@
 """Minari datasets as rows of a replay buffer, worth what the online task pays for them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from diffsr_hub.data import Episodes, load, resolve
 from diffsr_hub.data.minari.successes import successes
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.env_check import parts_difference
 from diffsr_hub.suites.meta_world import names as meta_world
 from diffsr_hub.suites.mujoco.tasks import TASKS, relabel
 from diffsr_hub.transitions import Transitions
@@ -44,6 +45,7 @@ def load_offline(
     action_dim: int,
     say: Callable[[str], None],
     bounds: tuple[list[float], list[float]] | None = None,
+    obs_parts: Mapping[str, int] | None = None,
 ) -> OfflineData:
     """All transitions of `config.offline_dataset`, with the rewards and ends of the task where those are known.
 
@@ -53,6 +55,7 @@ def load_offline(
         action_dim: Size of its actions.
         say: Told what is downloaded, and whose rewards there are.
         bounds: Lowest and highest action of the environment, where the data must have the same.
+        obs_parts: Names and sizes of the parts of its observations, where they are nested.
 
     Raises:
         UserError: A dataset is missing, or of another robot, or of other actions; or no episode is noted as a success
@@ -71,6 +74,10 @@ def load_offline(
         raise UserError(
             f"{config.offline_dataset} has observations of {episodes.obs_dim} and actions of {episodes.action_dim} "
             f"numbers, {config.env} has {obs_dim} and {action_dim}"
+        )
+    if difference := parts_difference(episodes.obs_parts, obs_parts or {}):
+        raise UserError(
+            f"the observations of {config.offline_dataset} are {difference[0]}, those of {config.env} {difference[1]}"
         )
     low, high = episodes.action_low, episodes.action_high
     found = None if low is None or high is None else (low, high)

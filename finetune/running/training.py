@@ -69,8 +69,9 @@ class Training:
         steps = math.ceil(config.total_steps / config.num_envs) * config.num_envs
         self.replay = Replay(min(config.capacity, steps), sizes["obs_dim"], sizes["action_dim"])
         bounds = (self.agent.arguments["action_low"], self.agent.arguments["action_high"])
+        parts = sizes.get("obs_parts")
         self.offline = (
-            load_offline(config, sizes["obs_dim"], sizes["action_dim"], say, bounds) if config.datasets else None
+            load_offline(config, sizes["obs_dim"], sizes["action_dim"], say, bounds, parts) if config.datasets else None
         )
         self.record = Record(folder, config)
         if config.total_steps <= config.learning_starts and not config.warm_start:

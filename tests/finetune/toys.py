@@ -184,6 +184,18 @@ class Dictionary(Faulty):
         return {"b": np.array([5], np.float32), "a": np.int64(1)}, {}
 
 
+class Unsorted(Faulty):
+    observation_space: Any = gym.spaces.Dict(velocity=box([-9], [9]), angle=box([-9], [9]))  # type: ignore[misc]
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        return {"velocity": np.array([5], np.float32), "angle": np.array([1], np.float32)}, {}
+
+    def step(self, action: NDArray[Any]) -> Any:
+        obs = {"velocity": np.array([6], np.float32), "angle": np.array([2], np.float32)}
+        return obs, 0.0, False, False, {}
+
+
 class Text(Faulty):
     observation_space: Any = gym.spaces.Text(5)  # type: ignore[misc]
 
@@ -193,7 +205,8 @@ class Unmakeable(Faulty):
         raise KeyError("licence")
 
 
-for kind in (OneStep, LQR, Counting, Faulty, Picky, Discrete, Unbounded, Matrix, Whole, Dictionary, Text, Unmakeable):
+_FLAWED = (Faulty, Picky, Discrete, Unbounded, Matrix, Whole, Dictionary, Unsorted, Text, Unmakeable)
+for kind in (OneStep, LQR, Counting, *_FLAWED):
     if f"test/{kind.__name__}-v0" not in gym.registry:
         steps = 20 if kind is LQR else None
         gym.register(f"test/{kind.__name__}-v0", f"{__name__}:{kind.__name__}", max_episode_steps=steps)

@@ -24,7 +24,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
         folder: empty.
 
     Returns:
-        JSON-able: action_low, action_high, and under `arrays` what `arrays.verify` needs.
+        JSON-able: obs_parts, action_low, action_high, and under `arrays` what `arrays.verify` needs.
 
     Raises:
         UserError: the dataset is malformed or not supported.
@@ -51,6 +51,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
             episodes, steps = episodes + len(block.lengths), steps + len(block.reward)
         low, high = reader.bounds or (None, None)
         return {
+            "obs_parts": reader.obs_parts,
             "action_low": low,
             "action_high": high,
             "arrays": {name: writer.close() for name, writer in writers.items()},

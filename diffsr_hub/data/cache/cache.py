@@ -24,7 +24,7 @@ from diffsr_hub.files.paths import environment_path, home
 
 _VERSION = 2  # raise it whenever the arrays would come out differently
 _INDEX = "index.json"
-_INDEX_KEYS = {"origin", "action_low", "action_high", "arrays", "provenance"}
+_INDEX_KEYS = {"origin", "obs_parts", "action_low", "action_high", "arrays", "provenance"}
 
 _log = logging.getLogger(__name__)
 

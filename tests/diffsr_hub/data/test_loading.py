@@ -121,6 +121,15 @@ def test_nested_observations_are_flattened_as_gymnasium_does(make: Any, data_for
     assert np.array_equal(episodes.episode(0).next_obs, flat[1:])
 
 
+def test_the_parts_of_observations_are_known_by_name(make: Any) -> None:
+    NESTED.seed(0)
+    samples = _stack([NESTED.sample() for _ in range(5)])
+    options = {"lengths": [4], "change": lambda _, columns: columns.update(observations=samples)}
+    loaded = load([make(observation_space=NESTED, **options)])
+    assert list(loaded.obs_parts.items()) == [("a/grid", 4), ("a/kind", 3), ("pair/0", 2), ("pair/1", 1), ("z", 2)]
+    assert load([make("test/flat-v0")]).obs_parts == {}
+
+
 def test_all_formats_and_a_second_load_are_bit_equal(make: Any) -> None:
     def noise(i: int, columns: dict[str, Any]) -> None:
         columns["observations"] = np.random.default_rng(i).standard_normal(columns["observations"].shape)

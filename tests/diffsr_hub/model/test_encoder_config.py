@@ -24,8 +24,18 @@ def test_json_and_back_is_the_same():
 def test_a_model_knows_its_arguments_and_is_made_of_them():
     model = DiffSR(**SMALL)
     assert model.config == EncoderConfig.from_json(SMALL)
-    assert list(model.arguments) == [field.name for field in fields(EncoderConfig)]
+    assert list(model.arguments) == [field.name for field in fields(EncoderConfig) if field.name != "obs_parts"]
     assert DiffSR(**model.arguments).config == model.config
+
+
+def test_parts_of_observations_are_kept_where_there_are_some():
+    parts = {"angle": 1, "velocity": 2}
+    model = DiffSR(**SMALL, obs_parts=parts)
+    assert model.arguments["obs_parts"] == parts
+    assert EncoderConfig.from_json(json.loads(json.dumps(model.arguments))) == model.config != DiffSR(**SMALL).config
+    for wrong in ({"a": 1}, {"a": 4, "b": -1}, {"a": 1.5, "b": 1.5}, {"a": True, "b": 2}, {"a": "3"}, {1: 3}, [3], 3):
+        with pytest.raises(UserError, match="obs_parts must be"):
+            DiffSR(**SMALL, obs_parts=wrong)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub import from_pretrained
+from diffsr_hub.model.env_check import check_env, parts
 from tests.refusal import refusal
 
 pytest_plugins = ["tests.hub.fixtures"]
@@ -79,3 +80,25 @@ def test_an_agent_fits_where_it_can_act(agent_folder: Path, actions: Any) -> Non
     from_pretrained(agent_folder, env=SimpleNamespace(observation_space=BOX, action_space=gym.spaces.Box(-2, 1, (2,))))
     message = misfit(agent_folder, SimpleNamespace(observation_space=BOX, action_space=actions))
     assert ("its actions" in message and "[-2.0, -2.0] to [1.0, 1.0]" in message) or "have no bounds" in message
+
+
+def _named(**sizes: int) -> Any:
+    parts = {name: gym.spaces.Box(-1, 1, (size,)) for name, size in sizes.items()}
+    return SimpleNamespace(observation_space=gym.spaces.Dict(**parts), action_space=gym.spaces.Box(-1, 1, (2,)))
+
+
+def test_the_names_of_parts_count_and_not_their_places() -> None:
+    arguments = {"obs_dim": 3, "action_dim": 2, "obs_parts": {"angle": 1, "velocity": 2}}
+    check_env(arguments, _named(velocity=2, angle=1))
+    for other in (_named(velocity=1, angle=2), _named(angle=1, speed=2), _named(angle=1, v=1, w=1)):
+        message = refusal(lambda env=other: check_env(arguments, env))
+        assert "the model's are angle (1), velocity (2)" in message and "its observations are " in message
+    check_env(arguments, SimpleNamespace(observation_space=BOX, action_space=BOX.__class__(-1, 1, (2,))))
+    check_env(arguments | {"obs_parts": {}}, _named(angle=1, speed=2))  # encoders made before they knew names
+
+
+def test_parts_are_named_by_their_paths() -> None:
+    inner = gym.spaces.Tuple([gym.spaces.Discrete(3), gym.spaces.Box(-1, 1, (2, 2))])
+    space = gym.spaces.Dict([("z", gym.spaces.MultiBinary(2)), ("a", gym.spaces.Dict([("y", inner), ("b", BOX)]))])
+    assert list(parts(space).items()) == [("a/b", 3), ("a/y/0", 3), ("a/y/1", 4), ("z", 2)]
+    assert parts(BOX) == parts(gym.spaces.Discrete(3)) == {}

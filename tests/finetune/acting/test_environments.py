@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.model.env_check import parts
 from finetune.acting.environments import different_episodes, make, make_for_evaluation
 from tests.finetune import toys
 
@@ -20,6 +21,12 @@ def test_other_observations_are_flattened():
     env = make("test/Dictionary-v0")
     assert env.observation_space.shape == (3,)
     assert env.reset(seed=0)[0].tolist() == [0, 1, 5]
+
+
+def test_keys_are_flattened_in_the_order_of_their_names():
+    env = make("test/Unsorted-v0")
+    obs, _ = env.reset(seed=0)
+    assert obs.tolist() == [1, 5] and list(parts(env.observation_space)) == ["angle", "velocity"]
 
 
 def test_arguments_reach_the_environment():

@@ -24,5 +24,12 @@ def write(identifier: str, env_id: str, *, episodes: int = 5, steps: int = 40, *
             over = terminated or truncated
         names = ("actions", "rewards", "terminations", "truncations")
         arrays = {name: np.array(column) for name, column in zip(names, zip(*columns, strict=True), strict=True)}
-        buffers.append(EpisodeBuffer(id=i, observations=np.stack(observations), **arrays))
+        buffers.append(EpisodeBuffer(id=i, observations=_stacked(observations), **arrays))
     return store(identifier, buffers, env=env_id)
+
+
+def _stacked(observations: list[Any]) -> Any:
+    """As Minari's buffers have them; the keys of a Dict one by one."""
+    if isinstance(observations[0], dict):
+        return {key: np.stack([obs[key] for obs in observations]) for key in observations[0]}
+    return np.stack(observations)

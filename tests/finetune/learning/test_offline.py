@@ -40,6 +40,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write("backward/random-v0", "diffsr/Hopper-backward-v0", episodes=1)
         write("cheetah/random-v0", "HalfCheetah-v5", episodes=1)
         write("narrow/random-v0", "test/OneStep-v0", episodes=30)
+        write("nested/random-v0", "test/Unsorted-v0", episodes=1, steps=3)
     return folder
 
 
@@ -237,6 +238,15 @@ def test_data_of_other_actions_is_refused():
     assert len(load_offline(config, 1, 1, lambda _: None, ([-0.4], [0.4])).everything) == 30
     with pytest.raises(UserError, match=r"actions of narrow/random-v0 are from \[-0\.4.*\] to \[0\.4.*, those of"):
         load_offline(config, 1, 1, lambda _: None, ([-1.0], [1.0]))
+
+
+def test_data_of_observations_of_other_names_is_refused():
+    """A number would stand for another quantity there than here."""
+    config = settings(offline_dataset="nested/random-v0", env="test/Unsorted-v0")
+    for there in ({"angle": 1, "velocity": 1}, None):  # None: not known
+        assert len(load_offline(config, 2, 2, lambda _: None, obs_parts=there).everything) == 3
+    with pytest.raises(UserError, match=r"observations of nested.* are angle \(1\), velocity \(1\), those of .* speed"):
+        load_offline(config, 2, 2, lambda _: None, obs_parts={"angle": 1, "speed": 1})
 
 
 @pytest.mark.parametrize("name", ["mujoco/hopper", "mujoco/hopper/bundled-v0"])
