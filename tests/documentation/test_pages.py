@@ -19,14 +19,8 @@ from diffsr_hub.studies.matrix import matrix
 from finetune.config import FinetuneConfig
 from pretrain.behaviour import linear
 from pretrain.config import PretrainConfig
+from tests.documentation.pages import PAGES, ROOT
 
-ROOT = Path(__file__).parents[1]
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    ROOT / "model_cards" / "README.md",
-]
 CARDS = sorted((ROOT / "model_cards").glob("*/README.md"))
 FINETUNE = re.compile(r"(?:python finetune/train\.py|diffsr finetune)((?: +[^`\n#]+)?)")
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
@@ -113,11 +107,17 @@ def test_the_table_of_policies_is_that_of_their_records() -> None:
             assert f"| {name} | {cells} |" in page
 
 
-def test_every_file_of_the_packages_is_in_the_readme() -> None:
+def test_the_readme_is_short_and_its_tree_is_there() -> None:
     readme = (ROOT / "README.md").read_text()
-    files = [file for package in ("diffsr_hub", "pretrain", "finetune") for file in (ROOT / package).glob("*.py")]
-    missing = [file.name for file in files if file.name not in readme and file.name != "__init__.py"]
-    assert not missing
+    assert len(readme.splitlines()) <= 100
+    rows = readme.partition("## The tree")[2].partition("\n## ")[0].splitlines()[4:]
+    folders = [row.split("|")[1] for row in rows if row]
+    assert len(folders) == 10
+    for cell in folders:
+        first, *others = re.findall("`([^`]+)/`", cell)
+        assert all((ROOT / place).is_dir() for place in (first, *(Path(first).parent / other for other in others))), (
+            cell
+        )
 
 
 def test_there_is_a_card_for_every_robot_of_the_results() -> None:
