@@ -1,4 +1,4 @@
-"""The embedded default: behaviour that comes with the project, played into real Minari datasets, `NAME/bundled-v0`.
+"""The embedded default: behaviour that comes with the project, played into real Minari datasets, `NAME/bundled-vN`.
 
 python pretrain/collect.py mujoco/hopper
 python pretrain/collect.py metaworld/ml10-train
@@ -25,14 +25,17 @@ from minari.namespace import create_namespace, list_local_namespaces
 
 from diffsr_hub.data.minari.ids import BUNDLED, bundled
 from diffsr_hub.data.minari.source import datasets_root, local_datasets
-from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.errors import UserError, exit_codes, unknown
 from diffsr_hub.runs.software import software
-from diffsr_hub.suites.meta_world import names as meta_world
+from diffsr_hub.suites.known import SUITES, suite_of_data
+from diffsr_hub.suites.meta_world.suite import META_WORLD
+from diffsr_hub.suites.mujoco.suite import MUJOCO
 from pretrain.behaviour import robots, scripted
 from pretrain.behaviour.linear import Episode
 from pretrain.behaviour.mixture import Mixture, Source
 
-_SOURCES = {robots.NAMESPACE: robots.SOURCE, meta_world.NAMESPACE: scripted.SOURCE}
+_SOURCES = {MUJOCO.namespace: robots.SOURCE, META_WORLD.namespace: scripted.SOURCE}
+"""what plays the bundled data of a suite"""
 _EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured
 _ZEROS = bytes(1 << 20)
 
@@ -48,7 +51,7 @@ def collect(
     overwrite: bool = False,
     say: Say = print,
 ) -> list[str]:
-    """Play what comes with the project into the Minari dataset `<name>/bundled-v0`, or into those of a group.
+    """Play what comes with the project into the Minari dataset `<name>/bundled-vN`, or into those of a group.
 
     The same seed gives the same arrays, bit for bit, on one machine. There is never half a dataset.
 
@@ -69,8 +72,10 @@ def collect(
         UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, whole or not, or the
             folder cannot be written.
     """
-    source = _SOURCES.get(name.partition("/")[0], robots.SOURCE)
-    namespaces = sorted(source.members(name))
+    suite = suite_of_data(name)
+    if suite is None:
+        raise unknown("bundled dataset or group", name, _collectable())
+    source, namespaces = _SOURCES[suite.namespace], sorted(suite.members(name))
     steps = source.steps if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
@@ -91,6 +96,11 @@ def collect(
         tempfile.TemporaryFile(dir=datasets_root()).close()  # an unwritable folder is found out now, not at the end
     _play(source, missing, steps, seed, processes, overwrite=overwrite, say=say)
     return [bundled(entry) for entry in namespaces]
+
+
+def _collectable() -> list[str]:
+    """Every namespace and group, of all suites."""
+    return [word for suite in SUITES.values() for word in (*suite.bundled, *suite.groups)]
 
 
 def _play(
@@ -205,9 +215,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = jsonargparse.ArgumentParser(
         prog="diffsr collect",
-        description="Play what comes with the project into the Minari dataset NAME/bundled-v0. NAME: "
-        f"{', '.join(robots.namespaces())}, a task such as metaworld/door-open-v3, or a group: "
-        f"{', '.join(meta_world.GROUPS)}, or one of these without a task: metaworld/mt50-without-door-open-v3.",
+        description="Play what comes with the project into the Minari dataset that `--dataset NAME` means. NAME: "
+        f"{', '.join(MUJOCO.bundled)}, a task such as metaworld/door-open-v3, or a group: "
+        f"{', '.join(META_WORLD.groups)}, or one of these without a task: metaworld/mt50-without-door-open-v3.",
         allow_abbrev=False,
     )
     parser.add_function_arguments(collect, as_group=False, as_positional=True, skip={"overwrite", "say"})

@@ -20,7 +20,7 @@ from jsonargparse import auto_cli
 import diffsr_hub.suites.meta_world.environment  # noqa: F401 (registers the tasks)
 from benchmarks.speed.timing import machine
 from diffsr_hub.errors import exit_codes
-from diffsr_hub.suites.meta_world.names import members
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 from pretrain.behaviour.scripted import NOISE_LEVELS, Job, play_episode
 from pretrain.collect import collect
 
@@ -62,14 +62,14 @@ def main(group: str = "metaworld/ml10-test", steps: int = 10_000) -> None:
     print(machine(), "\n")
     print("| task | own steps / s | played steps / s | ratio |\n|---|---|---|---|")
     total = 0.0
-    for task in members(group):
+    for task in META_WORLD.members(group):
         ways = [("random", 0.0), *(("scripted", noise) for noise in NOISE_LEVELS)]
         jobs = [Job(task, *way, 0, number) for number, way in enumerate(ways)]
         own, played = own_seconds(task, jobs)
         count = 500 * len(jobs)
         total += own / count * steps
         print(f"| {task} | {count / own:,.0f} | {count / played:,.0f} | {own / played:.2f} |", flush=True)
-    cores, done = len(os.sched_getaffinity(0)), steps * len(members(group))
+    cores, done = len(os.sched_getaffinity(0)), steps * len(META_WORLD.members(group))
     used, alone = collecting(group, steps, processes=1)
     _, together = collecting(group, steps, processes=cores)
     print(

@@ -39,7 +39,8 @@ from diffsr_hub.studies.compare_verb import write_comparison
 from diffsr_hub.studies.comparison import compare
 from diffsr_hub.studies.measure import SUCCESS
 from diffsr_hub.studies.recorded_runs import Run
-from diffsr_hub.suites.meta_world.names import NAMESPACE, members
+from diffsr_hub.suites.meta_world.names import NAMESPACE
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 from finetune.config import SCRATCH
 from finetune.sweep.plan import PlannedRun, Settings, plan, read_arms
 from pretrain.collect import collect
@@ -88,7 +89,7 @@ class Encoder(NamedTuple):
 
 def full_name(task: str) -> str:
     """`metaworld/hammer-v3`, also of `hammer`."""
-    return members(f"{NAMESPACE}/{task.strip().removeprefix(f'{NAMESPACE}/').removesuffix('-v3')}-v3")[0]
+    return META_WORLD.members(f"{NAMESPACE}/{task.strip().removeprefix(f'{NAMESPACE}/').removesuffix('-v3')}-v3")[0]
 
 
 def chosen(arms: Mapping[str, Settings], only: str) -> dict[str, Settings]:
@@ -115,7 +116,7 @@ def tasks_with_data(runs: Sequence[PlannedRun]) -> list[str]:
     """The tasks of which the runs need data, to pretrain encoders or as demonstrations."""
     words = {encoder.dataset for encoder in encoders(runs)}
     words |= {run.settings.get("offline_dataset", "").removesuffix(f"/{BUNDLED}-v0") for run in runs}
-    return sorted({task for word in words if word for task in members(word)})
+    return sorted({task for word in words if word for task in META_WORLD.members(word)})
 
 
 def main(

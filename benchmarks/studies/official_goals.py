@@ -6,14 +6,15 @@ from benchmarks.studies import study
 from diffsr_hub.files.json_lines import Record
 from diffsr_hub.presentation.markdown import UNKNOWN, markdown_table
 from diffsr_hub.studies.statistics import estimate, iqm
-from diffsr_hub.suites.meta_world.names import NAMESPACE, members
+from diffsr_hub.suites.meta_world.names import NAMESPACE
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 from finetune.sweep.plan import PlannedRun
 
 GOALS = "official.json"
 """beside the record of a run: what `diffsr evaluate` wrote"""
 KEY = "official"
 """of its content, in the record that is kept"""
-PAPER = members(f"{NAMESPACE}/paper8")
+PAPER = META_WORLD.members(f"{NAMESPACE}/paper8")
 """the tasks of Diff-SR's paper"""
 GOOD = 0.9
 

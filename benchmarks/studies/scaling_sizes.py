@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffsr_hub.data import Episodes
 from diffsr_hub.errors import UserError
-from diffsr_hub.suites.meta_world.names import members
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 from pretrain.behaviour.scripted import NOISE_LEVELS
 
 GROUP = "metaworld/ml45-train"
@@ -39,7 +39,7 @@ class Size(NamedTuple):
 @cache
 def order() -> tuple[str, ...]:
     """The tasks of the group in the order in which they are taken."""
-    tasks = list(members(GROUP))
+    tasks = list(META_WORLD.members(GROUP))
     random.Random(0).shuffle(tasks)
     return tuple(tasks)
 

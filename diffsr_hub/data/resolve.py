@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from diffsr_hub.data.minari import remote
-from diffsr_hub.data.minari.ids import BUNDLED, missing_tiers, parse, select
+from diffsr_hub.data.minari.ids import BUNDLED, bundled, is_outdated, missing_tiers, parse, select
 from diffsr_hub.data.minari.source import datasets_root, local_datasets
 from diffsr_hub.errors import UserError
-from diffsr_hub.suites.meta_world.names import GROUPS, NAMESPACE, TASKS, is_group, is_known, members
+from diffsr_hub.suites.known import SUITES, can_collect, suite_of_data
 
 _NEARBY = 12  # ids in an error message
 
@@ -55,8 +55,8 @@ def resolve(
     search = _Search(tiers, collect, say, may_download=download)
     ids = tuple(sorted({identifier for word in datasets for identifier in search.find(word.strip().rstrip("/"))}))
     say("datasets: " + ", ".join(ids))
-    bundled = any(parse(identifier).name == BUNDLED for identifier in ids)
-    return Resolution(ids, "bundled" if bundled else "remote" if search.downloaded else "local")
+    embedded = any(parse(identifier).name == BUNDLED for identifier in ids)
+    return Resolution(ids, "bundled" if embedded else "remote" if search.downloaded else "local")
 
 
 class _Search:
@@ -66,41 +66,28 @@ class _Search:
         self.downloaded = False
         self._tiers, self._collect, self._say = tiers, collect, say
         self._local = _readable(local_datasets())
+        self._listed: dict[str, list[str]] = {}
         self._remote_answers = None if may_download and not remote.offline() else False
 
     def find(self, word: str) -> list[str]:
         """Exact ids for one word, all on this machine afterwards."""
-        if is_group(word):
-            return self._find_group(word)
-        found = self._found(word, self._local)
-        if not found and self._may_ask():
-            there = self._ask(word)
-            found = self._found(word, {*self._local, *there})
-            for identifier in found:
-                self._fetch(identifier)
+        suite = suite_of_data(word)
+        if suite is not None and suite.is_group(word):
+            return self._find_group(word, suite.members(word))
+        found = self._here(word) or self._there(word, word)
         if not found:
-            found = self._default(word)
-        elif word == parse(found[0]).namespace and parse(found[0]).name == BUNDLED and not self._tiers:
+            return self._default(word)
+        if word == parse(found[0]).namespace and parse(found[0]).name == BUNDLED and not self._tiers:
             self._say(f"{word}: using {found[0]}, collected here earlier; to use published data, name it with its id")
-        if not found:
-            raise UserError(self._nothing_fits(word))
         return found
 
-    def _find_group(self, group: str) -> list[str]:
+    def _find_group(self, group: str, namespaces: Sequence[str]) -> list[str]:
         """Exact ids for the namespaces of a group: all collected here if there are none, none if there are some."""
-        namespaces = members(group)
-        found = {name: self._found(name, self._local) for name in namespaces}
-        if not all(found.values()) and self._may_ask():
-            there = self._ask(f"{NAMESPACE}/")
-            found |= {name: self._found(name, {*self._local, *there}) for name in namespaces if not found[name]}
-            for identifier in chain.from_iterable(found.values()):
-                self._fetch(identifier)
+        top = group.partition("/")[0] + "/"
+        found = {name: self._here(name) or self._there(name, top) for name in namespaces}
         missing = [name for name in namespaces if not found[name]]
         if len(missing) == len(namespaces):
-            collected = self._default(group)
-            if not collected:
-                raise UserError(self._nothing_fits(group))
-            return collected
+            return self._default(group)
         if missing:
             raise UserError(
                 f"{len(missing)} of the {len(namespaces)} datasets of {group} are missing: {', '.join(missing)}; "
@@ -108,7 +95,18 @@ class _Search:
             )
         return list(chain.from_iterable(found.values()))
 
-    def _found(self, word: str, known: Collection[str]) -> list[str]:
+    def _here(self, word: str) -> list[str]:
+        """Exact ids for a word, on this machine."""
+        return self._among(word, self._local)
+
+    def _there(self, word: str, prefix: str) -> list[str]:
+        """Exact ids for a word, on this machine or, under a prefix, on the remote; these are downloaded."""
+        found = self._among(word, {*self._local, *self._ask(prefix)}) if self._may_ask() else []
+        for identifier in found:
+            self._fetch(identifier)
+        return found
+
+    def _among(self, word: str, known: Collection[str]) -> list[str]:
         found = select(word, self._tiers, known)
         return [] if missing_tiers(word, self._tiers, found) else found
 
@@ -123,8 +121,11 @@ class _Search:
         return self._remote_answers
 
     def _ask(self, prefix: str) -> list[str]:
+        """What the remote has under a prefix; it is asked once."""
         try:
-            return remote.remote_ids(prefix)
+            if prefix not in self._listed:
+                self._listed[prefix] = remote.remote_ids(prefix)
+            return self._listed[prefix]
         except remote.RemoteError as error:
             self._remote_answers = False
             self._say(f"{error}: going on without it")
@@ -139,20 +140,20 @@ class _Search:
     def _default(self, word: str) -> list[str]:
         """The embedded default, where the word leaves room for it: it never stands in for a dataset named exactly."""
         wanted = parse(word)
-        named = wanted.name == BUNDLED and wanted.version in (None, 0)
-        exact = wanted.version is not None and not named and not is_known(word)  # names of tasks end in a version
-        if self._collect is None or exact:
-            return []
-        if self._tiers and not named and set(self._tiers) != {BUNDLED}:
-            return []
-        namespace = wanted.namespace if named else word
+        if is_outdated(wanted):
+            raise UserError(
+                f"{word} is not on this machine and cannot be collected any more: it was made with other policies; "
+                f"use {bundled(wanted.namespace or '')}"
+            )
+        named = word in (f"{wanted.namespace}/{BUNDLED}", bundled(wanted.namespace or ""))
+        namespace = (wanted.namespace or "") if named else word
+        other = not named and bool(self._tiers) and set(self._tiers) != {BUNDLED}
+        if self._collect is None or other or not can_collect(namespace):
+            raise UserError(self._nothing_fits(word))
         try:
-            identifiers = list(self._collect(namespace or ""))
+            identifiers = list(self._collect(namespace))
         except UserError as error:
-            if is_known(namespace or ""):
-                raise UserError(self._nothing_fits(word, f"none can be collected: {error}")) from error
-            self._say(str(error))
-            return []
+            raise UserError(self._nothing_fits(word, f"none can be collected: {error}")) from error
         self._say(
             "nothing on disk, nothing downloadable: using the embedded behaviour policies of "
             f"{namespace}, {', '.join(identifiers)}"
@@ -195,7 +196,7 @@ def _nearby(word: str, known: Collection[str]) -> str:
 
 def _guess(word: str, known: Collection[str]) -> list[str]:
     """What the user may have meant: an id, an id without version, or a namespace."""
-    words = {*known, *TASKS, *GROUPS}
+    words = {*known, *chain.from_iterable((*suite.bundled, *suite.groups) for suite in SUITES.values())}
     for identifier in known:
         words |= {identifier.rpartition("-v")[0], parse(identifier).namespace or identifier}
     close = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.7) if word not in words else []

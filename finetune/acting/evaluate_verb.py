@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "source", metavar="FOLDER|org/name", help="an agent's folder such as runs/NAME/agent, or a repo"
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium id; default: the one that the agent learned in")
-    parser.add_argument("--episodes", type=int, help="default: 100, or as many as can differ: of Meta-World's tasks 50")
+    parser.add_argument("--episodes", type=int, help="default: 100, or as many as can differ")
     parser.add_argument("--seed", type=int, default=0, help="of the first episode; the others count on from it (0)")
     parser.add_argument("--revision", help="branch, tag or commit of the repository")
     parser.add_argument("--file", type=Path, metavar="OUT.json", help="write the statistics and every episode there")

@@ -68,7 +68,7 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
 
     Args:
         policy: What acts.
-        env_id: A Gymnasium id, made with its defaults; Meta-World's tasks with their official goals.
+        env_id: A Gymnasium id; its environment is made as its suite measures.
         episodes: How many.
         seed: Of the first episode; the next ones count on from it.
 
@@ -101,7 +101,7 @@ def check_episodes(env_id: str, episodes: int) -> None:
     most = different_episodes(env_id)
     if most is not None and episodes > most:
         raise UserError(
-            f"{env_id} has {most} official goals, one episode each, always the same: "
+            f"an evaluation in {env_id} has {most} different episodes, always the same: "
             f"episodes must be at most {most}, got {episodes}"
         )
 

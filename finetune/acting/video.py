@@ -81,10 +81,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Make the film, in the process that may crash."""
     agent, env_id, file, max_steps, seed = sys.argv[1:] if argv is None else argv
     torch.set_num_threads(1)
-    with closing(make(env_id)) as env:
-        if "rgb_array" not in env.metadata.get("render_modes", []):
-            raise UserError(f"{env_id} does not render into arrays")
     try:
+        import mujoco  # noqa: F401 (it chooses how to render; Gymnasium would say that it is not installed if it cannot)
+
+        with closing(make(env_id)) as env:
+            if "rgb_array" not in env.metadata.get("render_modes", []):
+                raise UserError(f"{env_id} does not render into arrays")
         with closing(make(env_id, render_mode="rgb_array")) as env:
             frames = _frames(Agent.from_pretrained(agent), env, int(max_steps), int(seed))
             _write(Path(file), frames, env.metadata.get("render_fps", 30))

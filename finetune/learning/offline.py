@@ -9,18 +9,17 @@ import torch
 from torch import Tensor
 
 from diffsr_hub.data import Episodes, load, resolve
+from diffsr_hub.data.minari.ids import bundled
 from diffsr_hub.data.minari.successes import successes
 from diffsr_hub.errors import UserError
 from diffsr_hub.model.env_check import parts_difference
-from diffsr_hub.suites.meta_world import names as meta_world
-from diffsr_hub.suites.mujoco.tasks import TASKS, relabel
+from diffsr_hub.suites.env_ids import registered
+from diffsr_hub.suites.known import can_collect, rewards
+from diffsr_hub.suites.suite import Rewards
 from diffsr_hub.transitions import Transitions
 from finetune.config import FinetuneConfig
 from finetune.learning.n_step import n_step
 from finetune.learning.replay import Replay
-
-COLLECTABLE = tuple(f"mujoco/{robot}" for robot in ("halfcheetah", "hopper", "invertedpendulum", "swimmer", "walker2d"))
-"""namespaces for which `diffsr collect` has linear policies; for Meta-World's tasks it has scripted ones"""
 
 
 class OfflineData(NamedTuple):
@@ -64,11 +63,7 @@ def load_offline(
     try:
         resolution = resolve(config.datasets, download=config.download, say=say)
     except UserError as error:
-        # Of several datasets it is not known which one is missing: together they are no name that can be collected.
-        name = config.offline_dataset.strip().rstrip("/").removesuffix("/bundled-v0")
-        can_be_made = name in COLLECTABLE or meta_world.is_known(name)
-        advice = f"; to make one: diffsr collect {name}" if can_be_made and "diffsr collect" not in str(error) else ""
-        raise UserError(f"{error}{advice}") from error
+        raise UserError(f"{error}{_advice(config.offline_dataset, str(error))}") from error
     episodes = load(resolution.ids)
     if (episodes.obs_dim, episodes.action_dim) != (obs_dim, action_dim):
         raise UserError(
@@ -86,9 +81,10 @@ def load_offline(
         raise UserError(
             f"the actions of {config.offline_dataset} {other}, those of {config.env} from {bounds[0]} to {bounds[1]}"
         )
-    if config.env in TASKS:
-        _check_robot(episodes, config.env)
-    elif others := sorted({env for env in map(_env_id, episodes.provenance) if env not in (None, config.env)}):
+    pays, own = rewards(config.env), registered(config.env)
+    if pays is not None:
+        _check_source(episodes, config.env, pays)
+    elif others := sorted({env for env in map(_env_id, episodes.provenance) if env not in (None, own)}):
         say(f"{config.offline_dataset} keeps the rewards of {', '.join(others)}: those of {config.env} are not known")
     everything = _fill(episodes, range(episodes.num_episodes), config)
     if config.imitate == "better":
@@ -96,12 +92,20 @@ def load_offline(
     return OfflineData(everything, _fill(episodes, _solved(episodes, resolution.ids, config), config))
 
 
+def _advice(words: str, error: str) -> str:
+    """How to make a dataset that is missing; of several it is not known which one is."""
+    word = words.strip().rstrip("/")
+    namespace = word.rpartition("/")[0]
+    name = namespace if word == bundled(namespace) else word
+    return f"; to make one: diffsr collect {name}" if can_collect(name) and "diffsr collect" not in error else ""
+
+
 def _solved(episodes: Episodes, ids: Sequence[str], config: FinetuneConfig) -> list[int]:
     """The episodes that are a success in the task; those of another task are none, whatever they were there."""
     noted, found, first = successes(ids), [], 0
     for dataset in episodes.provenance:
         numbers = range(first, first + dataset["total_episodes"])
-        found += [i for i in numbers if noted[i] and _env_id(dataset) in (None, config.env)]
+        found += [i for i in numbers if noted[i] and _env_id(dataset) in (None, registered(config.env))]
         first = numbers.stop
     if not found:
         raise UserError(
@@ -114,26 +118,26 @@ def _solved(episodes: Episodes, ids: Sequence[str], config: FinetuneConfig) -> l
 def _env_id(dataset: dict[str, Any]) -> str | None:
     """The environment of a dataset's provenance, where it is known."""
     spec: dict[str, str] = dataset["env_spec"] or {}
-    return spec.get("id")
+    return registered(spec["id"]) if "id" in spec else None
 
 
-def _check_robot(episodes: Episodes, env_id: str) -> None:
+def _check_source(episodes: Episodes, env_id: str, pays: Rewards) -> None:
     """Refuse data of another robot, whose sizes and bounds may be the same."""
-    robot = TASKS[env_id].robot
     for dataset in episodes.provenance:
         found = _env_id(dataset)
-        if found is not None and not robot.is_in(found):
+        if found is not None and not pays.accepts(found):
             raise UserError(
-                f"{dataset['id']} is of {found}, and {env_id} has rewards for data of {robot.env_id} only: leave it out"
+                f"{dataset['id']} is of {found}, and {env_id} has rewards for data of {pays.source} only: leave it out"
             )
 
 
 def _fill(episodes: Episodes, chosen: Sequence[int], config: FinetuneConfig) -> Replay:
     replay = Replay(int(episodes.lengths[list(chosen)].sum()), episodes.obs_dim, episodes.action_dim)
+    pays = rewards(config.env)
     for i in chosen:
         episode = episodes.episode(i)
-        if config.env in TASKS:
-            episode = relabel(config.env, episode)
+        if pays is not None:
+            episode = pays.relabel(episode)
         for part in _until_terminated(episode):
             replay.add(n_step(part, config.n_step, config.discount))
     return replay

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from diffsr_hub.errors import unknown
 from diffsr_hub.files.atomic import write_text
+from diffsr_hub.suites.mujoco.suite import MUJOCO
 
 POLICIES = Path(__file__).parent / "policies"
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.4)
@@ -73,8 +74,8 @@ class Episode(NamedTuple):
 
 
 def robots() -> list[str]:
-    """The robots that have bundled policies, such as `hopper`."""
-    return sorted(file.stem for file in POLICIES.glob("*.json"))
+    """The robots that have bundled policies, such as `hopper`: those of which the suite has bundled data."""
+    return sorted(namespace.rpartition("/")[2] for namespace in MUJOCO.bundled)
 
 
 def record_file(robot: str, action_repeat: int = 1, folder: Path | None = None) -> Path:

@@ -65,10 +65,8 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Source:
-    """A family of namespaces that can be played here."""
+    """What plays the bundled namespaces of a suite."""
 
-    members: Callable[[str], Sequence[str]]
-    """the namespaces that a word names, one or a group; raises UserError for others"""
     play: Callable[[Sequence[str], int, int, int], Iterator[Mixture]]
     """of namespaces, steps of each, seed, processes: one mixture after the other"""
     steps: int

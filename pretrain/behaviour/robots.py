@@ -11,28 +11,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from diffsr_hub.errors import unknown
 from pretrain.behaviour import linear
 from pretrain.behaviour.linear import NOISE_LEVELS, Record, rollout
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
-
-NAMESPACE = "mujoco"
-
-
-def namespaces() -> list[str]:
-    """Of all robots with bundled policies, such as mujoco/hopper."""
-    return [f"{NAMESPACE}/{robot}" for robot in linear.robots()]
-
-
-def members(word: str) -> Sequence[str]:
-    """The one robot that a word names.
-
-    Raises:
-        UserError: No policies are bundled for it.
-    """
-    if word not in namespaces():
-        raise unknown("bundled robot", word, namespaces())
-    return (word,)
 
 
 def play(names: Sequence[str], steps: int, seed: int, processes: int) -> Iterator[Mixture]:
@@ -87,4 +68,4 @@ def _facts(record: Record) -> dict[str, Any]:
     }
 
 
-SOURCE = Source(members, play, steps=100_000)
+SOURCE = Source(play, steps=100_000)

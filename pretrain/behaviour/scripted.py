@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError
-from diffsr_hub.suites.meta_world.names import members
+from diffsr_hub.suites.success import succeeded
 from pretrain.behaviour.linear import Episode
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
 
@@ -108,7 +108,7 @@ def play_episode(job: Job) -> Played:
             obs, reward, terminated, truncated, info = env.step(action)
             observations.append(obs)
             steps.append((action, reward, terminated, truncated))
-            success = success or bool(info["success"])
+            success = success or bool(succeeded(info))
     actions, *columns = zip(*steps, strict=True)
     return Played(Episode(reset_seed, np.stack(observations), np.stack(actions), *map(np.array, columns)), success)
 
@@ -186,5 +186,5 @@ def _facts(task: str) -> dict[str, Any]:
     }
 
 
-SOURCE = Source(members, play, steps=25_000)
+SOURCE = Source(play, steps=25_000)
 """50 episodes a task: ten of each cell"""

@@ -195,9 +195,9 @@ def test_half_a_dataset_is_named_with_what_replaces_it_and_stays(root: Path) -> 
 @pytest.mark.parametrize(
     ("namespace", "message"),
     [
-        ("mujoco/hoper", r"unknown bundled robot 'mujoco/hoper', valid: .*; did you mean mujoco/hopper\?"),
+        ("mujoco/hoper", r"unknown MuJoCo bundled dataset 'mujoco/hoper', valid: .*; did you mean mujoco/hopper\?"),
         ("hopper", r"did you mean mujoco/hopper\?"),
-        ("minigrid/hopper", "unknown bundled robot"),
+        ("minigrid/hopper", "unknown bundled dataset or group 'minigrid/hopper'"),
         ("", "valid: .*mujoco/hopper"),
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.suites.known import bundled_version
 
 BUNDLED = "bundled"
 """The dataset name of what the project's own behaviour policies collected."""
@@ -26,7 +27,13 @@ class DatasetId(NamedTuple):
 
 def bundled(namespace: str) -> str:
     """The dataset that this project can collect: `mujoco/hopper/bundled-v0` of `mujoco/hopper`."""
-    return f"{namespace}/{BUNDLED}-v0"
+    return f"{namespace}/{BUNDLED}-v{bundled_version(namespace)}"
+
+
+def is_outdated(identifier: DatasetId) -> bool:
+    """Whether a dataset is a bundled one of a version that cannot be collected any more."""
+    namespace, name, version = identifier
+    return name == BUNDLED and version is not None and version < bundled_version(namespace or "")
 
 
 def is_id(text: str) -> bool:
@@ -55,12 +62,12 @@ def select(word: str, tiers: Sequence[str], known: Collection[str]) -> list[str]
 
     An exact id is itself, an id without version its highest version, a namespace the newest version of each dataset
     directly under it: of those named in `tiers`, or else of all but the bundled one, or else the bundled one. A
-    namespace may end like a version: metaworld/door-open-v3.
+    namespace may end like a version: metaworld/door-open-v3. An outdated bundled dataset is only found by its exact id.
     """
     wanted = parse(word)
     if word in known:
         return [word]
-    parsed = {identifier: parse(identifier) for identifier in known}
+    parsed = {identifier: found for identifier in known if not is_outdated(found := parse(identifier))}
     versions = [i for i, p in parsed.items() if (p.namespace, p.name) == (wanted.namespace, wanted.name)]
     if versions and wanted.version is None:
         return _newest(versions)

@@ -16,13 +16,11 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from diffsr_hub.errors import UserError, unknown
-from diffsr_hub.suites.meta_world.names import TASKS, unknown_task
+from diffsr_hub.suites.meta_world.suite import META_WORLD, OFFICIAL_GOALS
 
 EPISODE_STEPS = 500
 """after which an episode is truncated; nothing ever terminates one"""
 GOALS = ("random", "official")
-OFFICIAL_GOALS = 50
-"""of every task, in the benchmark of the package (MT1) at seed 0"""
 CAMERA = "corner2"
 """of the pictures, if no other is asked for; Meta-World's papers show this one"""
 _OLDEST = "3.1"
@@ -54,8 +52,7 @@ class MetaWorldEnv(gym.Env[NDArray[np.float64], NDArray[np.float32]]):
         hide_goal: bool = False,
         **arguments: Any,
     ) -> None:
-        if task not in TASKS:
-            raise unknown_task(task)
+        META_WORLD.check_task(task)
         if goals not in GOALS:
             raise unknown("goals", goals, GOALS)
         check_installation()
@@ -160,6 +157,4 @@ def _official_goals(name: str) -> Any:
     return metaworld.MT1(name, seed=0).train_tasks
 
 
-for _task in TASKS:
-    if _task not in gym.registry:
-        gym.register(_task, entry_point=f"{__name__}:MetaWorldEnv", kwargs={"task": _task})
+META_WORLD.register()

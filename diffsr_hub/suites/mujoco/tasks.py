@@ -1,24 +1,14 @@
-"""New tasks for known robots, as Gymnasium ids: importing this module registers `diffsr/<Robot>-<what>-v0`.
+"""New tasks for known robots: the table of them, and the rewards that stored data can be given.
 
 A task keeps the spaces of `<Robot>-v5` and changes its goal or its dynamics. Its reward and its end are functions of
 what is observed, and its environment returns exactly them, so data of the robot can be given the rewards of the task.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
-import mujoco
-import numpy as np
-from gymnasium.envs.mujoco import MujocoEnv
-from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
-from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
-from gymnasium.envs.mujoco.walker2d_v5 import Walker2dEnv
-from gymnasium.utils import EzPickle
-from numpy.typing import NDArray
-
 from diffsr_hub.errors import UserError, unknown
+from diffsr_hub.suites.env_ids import registered
 from diffsr_hub.suites.mujoco.rewards import (
     HALF_CHEETAH,
     HOPPER,
@@ -37,9 +27,6 @@ from diffsr_hub.transitions import Transitions
 
 EPISODE_STEPS = 1000
 """after which an episode is truncated, as of the robots' own environments"""
-RENDERING = {"render_mode", "width", "height", "camera_id", "camera_name", "default_camera_config", "max_geom"}
-FREE_ARGUMENTS = RENDERING | {"visual_options", "reset_noise_scale"}
-"""of the robot's environment, those that change neither spaces nor goal nor dynamics"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +58,29 @@ class Task:
     def terminated(self, next_obs: Array) -> Array:
         """Whether steps that lead to `next_obs` `[..., obs_dim]` end their episode, `[...]` bool."""
         return fallen(self.robot, next_obs)
+
+    @property
+    def source(self) -> str:
+        """The environment whose data can be given these rewards."""
+        return self.robot.env_id
+
+    def accepts(self, env_id: str) -> bool:
+        """Whether an environment is of the task's robot."""
+        return self.robot.is_in(env_id)
+
+    def relabel(self, transitions: Transitions) -> Transitions:
+        """What `relabel` does."""
+        robot = self.robot
+        given = (transitions.obs.shape[-1], transitions.action.shape[-1])
+        if given != (robot.obs_dim, robot.action_dim):
+            raise UserError(
+                f"{self.env_id} has observations of {robot.obs_dim} and actions of {robot.action_dim} numbers, "
+                f"the transitions have {given[0]} and {given[1]}: only data of {robot.env_id} can be relabelled"
+            )
+        reward = self.reward(transitions.obs, transitions.action, transitions.next_obs)
+        return transitions._replace(
+            reward=reward.to(transitions.reward.dtype), terminated=self.terminated(transitions.next_obs)
+        )
 
 
 HEAVY, WEAK, ICE = 1.5, 0.7, 0.3
@@ -115,9 +125,10 @@ def task(env_id: str) -> Task | None:
     Raises:
         UserError: the id starts with `diffsr/` and is none of ours.
     """
-    if env_id.startswith("diffsr/") and env_id not in TASKS:
+    name = registered(env_id)
+    if name.startswith("diffsr/") and name not in TASKS:
         raise unknown("task", env_id, TASKS)
-    return TASKS.get(env_id)
+    return TASKS.get(name)
 
 
 def relabel(env_id: str, transitions: Transitions) -> Transitions:
@@ -126,89 +137,14 @@ def relabel(env_id: str, transitions: Transitions) -> Transitions:
     Where the task changes the dynamics, `next_obs` stays that of the robot the data came from.
 
     Args:
-        env_id: a key of `TASKS`.
+        env_id: a key of `TASKS`, also with a module in front.
         transitions: of the task's robot, raw; any leading shape.
 
     Raises:
         UserError: the reward of `env_id` is not known as a function, or the transitions have other sizes than its
             robot's. HalfCheetah's and Walker2d's are equal: of which of them they are is the caller's to know.
     """
-    found = TASKS.get(env_id)
+    found = TASKS.get(registered(env_id))
     if found is None:
         raise unknown("task with a reward function", env_id, TASKS)
-    robot = found.robot
-    given = (transitions.obs.shape[-1], transitions.action.shape[-1])
-    if given != (robot.obs_dim, robot.action_dim):
-        raise UserError(
-            f"{env_id} has observations of {robot.obs_dim} and actions of {robot.action_dim} numbers, "
-            f"the transitions have {given[0]} and {given[1]}: only data of {robot.env_id} can be relabelled"
-        )
-    reward = found.reward(transitions.obs, transitions.action, transitions.next_obs)
-    return transitions._replace(
-        reward=reward.to(transitions.reward.dtype), terminated=found.terminated(transitions.next_obs)
-    )
-
-
-def change_dynamics(entry: Task, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-    """Edit one environment's own model in place; what MuJoCo derives from masses is derived anew."""
-    torso = model.body(entry.robot.torso).id
-    model.body_mass[torso] *= entry.torso_mass
-    model.body_inertia[torso] *= entry.torso_mass
-    model.actuator_gear[:] *= entry.gear
-    model.geom_friction[:, 0] *= entry.friction  # a contact takes the larger of its two surfaces' numbers
-    if entry.torso_mass != 1.0 or entry.gear != 1.0:
-        mujoco.mj_setConst(model, data)
-        mujoco.mj_resetData(model, data)
-
-
-class TaskEnv(MujocoEnv, EzPickle):
-    """A robot's environment with the goal and the dynamics of a task.
-
-    `info` keeps Gymnasium's terms, which belong to the robot's own reward and do not add up to the task's.
-
-    Args:
-        env_id: a key of `TASKS`.
-        arguments: of the robot's environment, those of `FREE_ARGUMENTS`.
-    """
-
-    _get_obs: Callable[[], NDArray[Any]]  # of the robot's environment
-
-    def __init__(self, env_id: str, **arguments: Any) -> None:
-        refused = sorted(arguments.keys() - FREE_ARGUMENTS)
-        if refused:
-            raise unknown(f"argument of {env_id}", refused[0], FREE_ARGUMENTS)
-        super().__init__(**arguments)
-        EzPickle.__init__(self, env_id, **arguments)
-        self.task = TASKS[env_id]
-        change_dynamics(self.task, self.model, self.data)
-
-    def step(self, action: NDArray[Any]) -> tuple[NDArray[np.float64], Any, bool, bool, dict[str, Any]]:
-        """Advance the robot by one step; reward and end are the task's functions of what is observed."""
-        obs = self._get_obs()
-        next_obs, _, _, truncated, info = super().step(action)
-        reward = float(self.task.reward(obs, action, next_obs))
-        return next_obs, reward, bool(self.task.terminated(next_obs)), truncated, info
-
-
-class HopperTask(TaskEnv, HopperEnv):
-    """Hopper with another goal or other dynamics."""
-
-
-class HalfCheetahTask(TaskEnv, HalfCheetahEnv):
-    """HalfCheetah with another goal or other dynamics."""
-
-
-class Walker2dTask(TaskEnv, Walker2dEnv):
-    """Walker2d with another goal or other dynamics."""
-
-
-_CLASSES = {HOPPER: HopperTask, HALF_CHEETAH: HalfCheetahTask, WALKER2D: Walker2dTask}
-
-for _entry in _TABLE:
-    if _entry.env_id not in gym.registry:
-        gym.register(
-            _entry.env_id,
-            entry_point=f"{__name__}:{_CLASSES[_entry.robot].__name__}",
-            max_episode_steps=EPISODE_STEPS,
-            kwargs={"env_id": _entry.env_id},
-        )
+    return found.relabel(transitions)

@@ -8,10 +8,9 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-import diffsr_hub.suites.meta_world.environment  # noqa: F401 (registers the tasks)
-from diffsr_hub.suites.meta_world.names import TASKS as META_WORLD_TASKS
-from diffsr_hub.suites.mujoco.tasks import TASKS as MUJOCO_TASKS
-from diffsr_hub.suites.pixels.names import VIEWS, pixels_id, scene
+from diffsr_hub.suites.meta_world.suite import META_WORLD
+from diffsr_hub.suites.mujoco.suite import MUJOCO
+from diffsr_hub.suites.pixels.names import VIEWS, scene
 from diffsr_hub.suites.pixels.renderer import Renderer, find_camera
 from diffsr_hub.suites.pixels.repeat import Repeat
 
@@ -102,8 +101,5 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
         return np.stack(list(self._frames)[:: self.view.spacing]) if self.view.stack > 1 else self._frames[-1]
 
 
-_ROBOTS = sorted({task.robot.env_id for task in MUJOCO_TASKS.values()})
-
-for _seen in (*_ROBOTS, *MUJOCO_TASKS, *META_WORLD_TASKS):
-    if pixels_id(_seen) not in gym.registry:
-        gym.register(pixels_id(_seen), entry_point=f"{__name__}:PixelsEnv", kwargs={"env_id": _seen})
+MUJOCO.register()
+META_WORLD.register()

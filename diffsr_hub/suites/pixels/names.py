@@ -1,5 +1,7 @@
 """Ids of environments that are seen through a camera: the environment's own, with `-pixels` before its version."""
 
+from typing import Any
+
 from diffsr_hub.suites.pixels.view import Camera, View
 
 _MARK = "-pixels"
@@ -33,3 +35,8 @@ def scene(env_id: str) -> str:
     """What is in front of the camera in an environment: a key of `VIEWS`."""
     namespace, _, name = env_id.rpartition("/")
     return namespace if namespace in VIEWS else name.partition("-")[0]
+
+
+def registration(env_id: str) -> dict[str, Any]:
+    """With what Gymnasium registers an environment, by its own id, as it is seen."""
+    return {"entry_point": "diffsr_hub.suites.pixels.environment:PixelsEnv", "kwargs": {"env_id": env_id}}

@@ -9,7 +9,8 @@ import pytest
 from diffsr_hub.data import Resolution, resolve
 from diffsr_hub.data.minari import remote
 from diffsr_hub.errors import UserError
-from diffsr_hub.suites.meta_world.names import GROUPS, TASKS, members
+from diffsr_hub.suites.meta_world.names import GROUPS, TASKS
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 
 LOCAL = [
     "mujoco/hopper/medium-v0",
@@ -237,7 +238,7 @@ def test_a_group_is_the_datasets_of_its_tasks(local: Callable[..., None]) -> Non
 
 def test_a_group_may_leave_one_of_its_tasks_out(local: Callable[..., None]) -> None:
     def play(name: str) -> list[str]:
-        return [f"{task}/bundled-v0" for task in members(name)]
+        return [f"{task}/bundled-v0" for task in META_WORLD.members(name)]
 
     word = "metaworld/ml10-test-without-lever-pull-v3"
     expected = [f"{task}/bundled-v0" for task in GROUPS["metaworld/ml10-test"] if "lever-pull" not in task]

@@ -38,7 +38,7 @@ def test_arguments_reach_the_environment():
     ("env_id", "message"),
     [
         ("Hoper-v5", "cannot make the environment 'Hoper-v5'"),
-        ("diffsr/Hopper-sideways-v0", "unknown task.*diffsr/Hopper-backward-v0"),
+        ("diffsr/Hopper-sideways-v0", "unknown MuJoCo task.*diffsr/Hopper-backward-v0"),
         ("no_such_module:A-v0", "cannot make"),
         ("", "cannot make"),
         ("test/Unmakeable-v0", "cannot make the environment 'test/Unmakeable-v0': 'licence'"),

@@ -15,12 +15,12 @@ from diffsr_hub.data import load
 from diffsr_hub.data.minari.successes import successes
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.mujoco.rewards import HOPPER, fallen
+from diffsr_hub.suites.mujoco.suite import MUJOCO
 from diffsr_hub.suites.mujoco.tasks import TASKS
 from diffsr_hub.transitions import Transitions
 from finetune.learning.n_step import n_step
-from finetune.learning.offline import COLLECTABLE, OfflineData, load_offline
+from finetune.learning.offline import OfflineData, load_offline
 from finetune.learning.replay import Batch, Replay
-from pretrain.behaviour import linear
 from tests.finetune.learning.stored import write
 from tests.finetune.toys import settings
 from tests.machine import isolate
@@ -33,6 +33,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("offline")
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, folder)
+        MUJOCO.register()
         write("hopper/random-v0", "Hopper-v5")
         write("hopper/some-v0", "Hopper-v5", episodes=12, steps=15)
         write("hopper/falls-v0", "Hopper-v5", terminate_when_unhealthy=False)
@@ -210,6 +211,25 @@ def test_several_datasets_follow_one_another():
     assert torch.equal(both.all().obs, torch.cat([part.all().obs for part in parts]))
 
 
+@pytest.mark.parametrize("env_id", [BACKWARD, "Hopper-v5"])
+def test_a_module_in_front_of_an_id_changes_nothing(env_id):
+    """Neither the rewards, nor what is said of them, nor what is a success there."""
+    plain, written = offline("hopper/random-v0", env_id), offline("hopper/random-v0", f"finetune.tasks:{env_id}")
+    assert all(torch.equal(one, other) for one, other in zip(plain[0].all(), written[0].all(), strict=True))
+    assert plain[1] == written[1]
+    note("hopper/falls-v0", [True] * 5)
+    config = settings(offline_dataset="hopper/falls-v0", env=f"finetune.tasks:{env_id}", imitate="successes")
+    if env_id == "Hopper-v5":
+        assert load_offline(config, 11, 3, print).examples is not None
+    else:
+        with pytest.raises(UserError, match="notes no episode as a success"):
+            load_offline(config, 11, 3, print)
+
+
+def test_an_id_without_a_version_is_its_newest():
+    assert not any("rewards" in line for line in offline("hopper/random-v0", "Hopper")[1])
+
+
 def test_rewards_of_another_task_are_said_aloud():
     _, said = offline("hopper/random-v0", "Hopper-v4")
     assert any("keeps the rewards of Hopper-v5: those of Hopper-v4 are not known" in line for line in said)
@@ -267,10 +287,6 @@ def test_another_missing_dataset_is_only_missing(name):
     with pytest.raises(UserError, match="no dataset fits") as error:
         offline(name, "Hopper-v5")
     assert "diffsr collect" not in str(error.value)
-
-
-def test_what_can_be_collected_is_what_has_policies():
-    assert set(COLLECTABLE) == {f"mujoco/{robot}" for robot in linear.robots()}
 
 
 def test_rows_do_not_cross_episodes():

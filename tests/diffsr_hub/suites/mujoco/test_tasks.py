@@ -17,8 +17,10 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.suites.mujoco.environment import change_dynamics
 from diffsr_hub.suites.mujoco.rewards import HALF_CHEETAH, HOPPER, WALKER2D, Robot, fallen, speed
-from diffsr_hub.suites.mujoco.tasks import TASKS, change_dynamics, relabel, task
+from diffsr_hub.suites.mujoco.suite import MUJOCO
+from diffsr_hub.suites.mujoco.tasks import TASKS, relabel, task
 from diffsr_hub.transitions import Transitions
 from pretrain.behaviour import linear
 
@@ -28,6 +30,7 @@ NEW_DYNAMICS = [name for name, entry in TASKS.items() if (entry.torso_mass, entr
 NEW_GOALS = sorted(TASKS.keys() - set(NEW_DYNAMICS))
 Step = tuple[NDArray[Any], NDArray[Any], float, NDArray[Any], bool, dict[str, Any]]
 Act = Callable[[NDArray[Any]], NDArray[Any]]
+MUJOCO.register()
 
 
 def play(env: gym.Env[Any, Any], steps: int, act: Act | None = None, seed: int = 0) -> list[Step]:
