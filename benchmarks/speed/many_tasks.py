@@ -18,6 +18,7 @@ from jsonargparse import auto_cli
 from benchmarks.speed.timing import machine, take_turns
 from diffsr_hub.data.cache.arrays import open_mapped
 from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.data.images import Stack
 from diffsr_hub.errors import exit_codes
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import Batches
@@ -40,7 +41,7 @@ def mapped_part(folder: Path, steps: int) -> Part:
     }
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
-    return Part(**{name: torch.from_numpy(open_mapped(folder / f"{name}.npy")) for name in arrays})
+    return Part(**{name: torch.from_numpy(open_mapped(folder / f"{name}.npy")) for name in arrays}, stack=Stack())
 
 
 def updates(parts: list[Part], batch_size: int, count: int) -> Callable[[], None]:

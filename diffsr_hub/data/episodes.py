@@ -1,5 +1,6 @@
 """Transitions with episode boundaries, gathered out of memory-mapped arrays."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,10 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from diffsr_hub.data.images import Stack
 from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
 
 _CHUNK_NUMBERS = 1 << 20  # in a chunk of observations: 8 MB in float64
+_ALONE = Stack()
 _CONSTANT = 1e-6  # of a coordinate's own size: about what float32 resolves
 
 
@@ -19,7 +22,7 @@ class Part:
     """One dataset of E episodes and N transitions."""
 
     frames: Tensor
-    """`[N + E, obs_dim]`: the T+1 observations of every episode, stacked"""
+    """`[N + E, obs_dim]`, or uint8 images `[N + E, height, width, channels]`: the T+1 observations of every episode"""
     action: Tensor
     """`[N, action_dim]`"""
     reward: Tensor
@@ -30,17 +33,32 @@ class Part:
     """`[N]`, int64: the frame of each transition's obs; its next_obs is the next frame"""
     lengths: Tensor
     """`[E]`, int64: steps per episode"""
+    stack: Stack = _ALONE
+    """how frames become observations"""
+
+    @property
+    def obs_shape(self) -> tuple[int, ...]:
+        """Of an observation."""
+        frame = tuple(self.frames.shape[1:])
+        return frame if self.stack.frames == 1 else (self.stack.frames, *frame)
 
     def transitions(self, index: Tensor) -> Transitions:
         """Gather transitions, index `[B]`."""
         row = self.row.index_select(0, index)
+        first = row if self.stack.frames == 1 else self._first(index)
         return Transitions(
-            obs=self.frames.index_select(0, row),
+            obs=self.stack.gather(self.frames, row, first),
             action=self.action.index_select(0, index),
             reward=self.reward.index_select(0, index),
-            next_obs=self.frames.index_select(0, row + 1),
+            next_obs=self.stack.gather(self.frames, row + 1, first),
             terminated=self.terminated.index_select(0, index),
         )
+
+    def _first(self, index: Tensor) -> Tensor:
+        """The first frame of the episode of each transition, `[B]`."""
+        ends = self.lengths.cumsum(0)
+        episode = torch.bucketize(index, ends, right=True)
+        return (ends - self.lengths + torch.arange(len(ends))).index_select(0, episode)
 
 
 class Moments(NamedTuple):
@@ -70,7 +88,8 @@ class Episodes:
 
     Attributes:
         num_parts: number of datasets.
-        obs_dim: length of a flat observation.
+        obs_shape: of an observation: `(obs_dim,)`, or of an image or a stack of images.
+        obs_dim: how many numbers an observation has.
         action_dim: length of a flat action.
         num_episodes: E, of all parts.
         num_transitions: N, of all parts.
@@ -91,7 +110,8 @@ class Episodes:
     ) -> None:
         self.env_id, self.action_low, self.action_high = env_id, action_low, action_high
         self.provenance, self.obs_parts = list(provenance), dict(obs_parts or {})
-        self.obs_dim, self.action_dim = parts[0].frames.shape[1], parts[0].action.shape[1]
+        self.obs_shape, self.action_dim = parts[0].obs_shape, parts[0].action.shape[1]
+        self.obs_dim = math.prod(self.obs_shape)
         self.lengths = torch.cat([part.lengths for part in parts])
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.num_episodes, self.num_transitions = len(self.lengths), int(self.lengths.sum())

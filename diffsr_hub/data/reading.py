@@ -1,4 +1,4 @@
-"""A dataset as flat float32 columns, a few megabytes of whole episodes at a time, every value checked.
+"""A dataset as flat float32 columns (images: uint8), some megabytes of whole episodes at a time, every value checked.
 
 A stored episode has T+1 observations and T of everything else, and so do these columns: cutting T+1 rows by T is
 how readers drift by one row per episode.
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.data.dataset import Dataset, StoredEpisode
+from diffsr_hub.data.images import image_shape, is_image
 from diffsr_hub.data.spaces import Leaf, action_bounds, encode, leaves, read_space, width
 from diffsr_hub.errors import UserError
 from diffsr_hub.model.env_check import parts
@@ -25,8 +26,8 @@ _MOST_NUMBERS = 65_536  # of an observation or an action: what an encoder can ha
 class Block(NamedTuple):
     """M whole episodes, one after the other, of n transitions in all."""
 
-    frames: NDArray[np.float32]
-    """`[n + M, obs_dim]`: every observation, also the one after the last action of each episode"""
+    frames: NDArray[np.float32] | NDArray[np.uint8]
+    """`[n + M, *frame_shape]`: every observation, also the one after the last action of each episode"""
     action: NDArray[np.float32]
     """`[n, action_dim]`, in [-1, 1] or one-hot"""
     reward: NDArray[np.float32]
@@ -44,7 +45,8 @@ class Reader:
         dataset: the dataset.
 
     Attributes:
-        obs_dim: of a flat observation.
+        frame_shape: of an observation: `(obs_dim,)`, or height, width and channels of an image.
+        frame_dtype: float32, or uint8 of images.
         obs_parts: names and sizes of the parts of a nested one, in order.
         action_dim: of a flat action.
         bounds: lowest and highest original action; None for discrete actions.
@@ -60,7 +62,7 @@ class Reader:
             observation_space, self._action_space = map(read_space, dataset.spaces)
             self._leaves, self.obs_parts = leaves(observation_space), parts(observation_space)
             self.bounds = action_bounds(self._action_space)
-            self.obs_dim = _size("observation", self._leaves)
+            self.frame_shape, self.frame_dtype = _frame(self._leaves)
             self.action_dim = _size("action", [Leaf((), self._action_space)])
         except UserError as error:
             raise UserError(f"dataset {dataset.id}: {error}") from error
@@ -100,16 +102,39 @@ class Reader:
 
     def _converted(self, episodes: Sequence[StoredEpisode], where: str) -> Block:
         *observations, action, reward, terminated = (_joined(column) for column in zip(*episodes, strict=True))
-        frames = [
-            _flat(leaf.space, values, leaf.name, where) for leaf, values in zip(self._leaves, observations, strict=True)
-        ]
         return Block(
-            frames=_float32(np.concatenate(frames, axis=1) if len(frames) > 1 else frames[0], "observations", where),
+            frames=self._frames(observations, where),
             action=_float32(self._rescale(_flat(self._action_space, action, "actions", where)), "actions", where),
             reward=_float32(reward.reshape(-1), "rewards", where),
             terminated=_flags(terminated.reshape(-1), where),
             lengths=np.array([len(episode[-2]) for episode in episodes]),
         )
+
+    def _frames(self, observations: Sequence[NDArray[Any]], where: str) -> NDArray[Any]:
+        if self.frame_dtype == np.uint8:
+            return _images(self._leaves[0], observations[0], where).reshape(-1, *self.frame_shape)
+        flat = [
+            _flat(leaf.space, values, leaf.name, where) for leaf, values in zip(self._leaves, observations, strict=True)
+        ]
+        return _float32(np.concatenate(flat, axis=1) if len(flat) > 1 else flat[0], "observations", where)
+
+
+def _frame(leaves: Sequence[Leaf]) -> tuple[tuple[int, ...], "np.dtype[Any]"]:
+    """Shape and type of an observation: an image, or numbers."""
+    if not any(is_image(leaf.space) for leaf in leaves):
+        return (_size("observation", leaves),), np.dtype(np.float32)
+    if len(leaves) > 1:
+        raise UserError("its observations are images and other things: only images alone, or numbers, are supported")
+    return image_shape(leaves[0].space), np.dtype(np.uint8)
+
+
+def _images(leaf: Leaf, values: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    if values.dtype != np.uint8 or values.shape[1:] != leaf.space.shape:
+        raise UserError(
+            f"{where}, column {leaf.name} has images {values.shape[1:]} of {values.dtype}, "
+            f"its space says {leaf.space.shape} of uint8"
+        )
+    return values
 
 
 def _size(name: str, leaves: Sequence[Leaf]) -> int:

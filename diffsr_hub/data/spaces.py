@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _NESTED = ("Dict", "Tuple")
 _TYPES = ("Box", "Discrete", "MultiDiscrete", "MultiBinary", *_NESTED)
-_SMALLEST_IMAGE_SIDE = 32  # Minari's own line between a matrix and an image
 
 
 class Leaf(NamedTuple):
@@ -78,7 +77,7 @@ def leaves(space: "gym.Space[Any]", path: tuple[str | int, ...] = ()) -> list[Le
     """The leaves of a space in the order in which `gymnasium.spaces.flatten` concatenates those of `canonical(space)`.
 
     Raises:
-        UserError: a leaf is an image, or cannot be flattened into numbers.
+        UserError: a leaf is no Box and not discrete.
     """
     from gymnasium import spaces
 
@@ -86,8 +85,6 @@ def leaves(space: "gym.Space[Any]", path: tuple[str | int, ...] = ()) -> list[Le
         return [leaf for key, inner in _by_name(space) for leaf in leaves(inner, (*path, key))]
     if isinstance(space, spaces.Tuple):
         return [leaf for i, inner in enumerate(space.spaces) for leaf in leaves(inner, (*path, i))]
-    if isinstance(space, spaces.Box) and _looks_like_image(space):
-        raise UserError(f"image observations are not supported yet ({space}): use a dataset with vector observations")
     if not isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         raise UserError(f"a space of type {type(space).__name__} cannot be flattened into numbers: {space}")
     return [Leaf(path, space)]
@@ -189,9 +186,3 @@ def _one_hot(categories: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float3
 
 def _sizes_text(sizes: Sequence[int] | NDArray[Any]) -> str:
     return " × ".join(str(int(size)) for size in sizes) + " of them"
-
-
-def _looks_like_image(space: "gym.spaces.Box") -> bool:
-    if len(space.shape) >= 3:
-        return True
-    return len(space.shape) == 2 and space.dtype == np.uint8 and min(space.shape) >= _SMALLEST_IMAGE_SIDE

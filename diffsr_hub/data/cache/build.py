@@ -12,8 +12,9 @@ from diffsr_hub.data.dataset import Dataset
 from diffsr_hub.data.reading import Reader
 
 ARRAYS = ("frames", "action", "reward", "terminated", "row", "lengths")
-"""frames `[N + E, obs_dim]`: all T+1 observations of each of the E episodes; action `[N, action_dim]`, reward and
-terminated `[N]`; row `[N]`: the frame of each transition's obs, the next row being its next_obs; lengths `[E]`."""
+"""frames `[N + E, obs_dim]`, or uint8 images `[N + E, height, width, channels]`: all T+1 observations of each of the E
+episodes; action `[N, action_dim]`, reward and terminated `[N]`; row `[N]`: the frame of each transition's obs, the next
+row being its next_obs; lengths `[E]`."""
 
 
 def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
         writers = {
             name: files.enter_context(ArrayWriter(folder / f"{name}.npy", dtype, shape))
             for name, dtype, shape in (
-                ("frames", np.float32, (reader.obs_dim,)),
+                ("frames", reader.frame_dtype, reader.frame_shape),
                 ("action", np.float32, (reader.action_dim,)),
                 ("reward", np.float32, ()),
                 ("terminated", np.bool_, ()),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from diffsr_hub.data.dataset import StoredEpisode
+from diffsr_hub.data.images import decode, is_image
 from diffsr_hub.data.minari.source import Source, main_file
 from diffsr_hub.data.spaces import Leaf
 from diffsr_hub.errors import UserError, on_one_line
@@ -28,7 +29,9 @@ def stored_episodes(source: Source, leaves: Sequence[Leaf], action: "gym.Space[A
     """
     place = main_file(source.folder) if source.is_hdf5 else source.folder
     try:
-        yield from _through_hdf5(source, leaves) if source.is_hdf5 else _through_arrow(source, leaves, action)
+        stored = _through_hdf5(source, leaves) if source.is_hdf5 else _through_arrow(source, leaves, action)
+        for number, episode in enumerate(stored):
+            yield _with_images(episode, leaves, f"dataset {source.id}, episode {number}")
     except PermissionError as error:
         raise UserError(f"dataset {source.id}: no permission to read {source.folder}") from error
     except UserError:
@@ -46,7 +49,8 @@ def _through_hdf5(source: Source, leaves: Sequence[Leaf]) -> Iterator[StoredEpis
     from diffsr_hub.data.minari.hdf5 import read_columns
 
     observations = ["/".join(["observations", *map(_hdf5_name, leaf.path)]) for leaf in leaves]
-    return read_columns(main_file(source.folder), [*observations, *_STEPS], source.episodes)
+    images = {name for name, leaf in zip(observations, leaves, strict=True) if is_image(leaf.space)}
+    return read_columns(main_file(source.folder), [*observations, *_STEPS], source.episodes, images)
 
 
 def _hdf5_name(key: str | int) -> str:
@@ -68,3 +72,16 @@ def _through_arrow(source: Source, leaves: Sequence[Leaf], action: "gym.Space[An
             f"dataset {source.id}: {source.folder} holds {read} steps, and its metadata say {expected}; "
             "files are missing, or an episode does not have one observation more than steps"
         )
+
+
+def _with_images(episode: StoredEpisode, leaves: Sequence[Leaf], where: str) -> StoredEpisode:
+    """The same episode, its images decoded where Minari has compressed them: there, a row is a file, not an image."""
+    columns = list(episode)
+    for i, leaf in enumerate(leaves):
+        shape = leaf.space.shape or ()
+        if is_image(leaf.space) and columns[i].ndim < 1 + len(shape):
+            try:
+                columns[i] = decode(columns[i], shape)
+            except ValueError as error:
+                raise UserError(f"{where}, column {leaf.name} {error}") from error
+    return columns

@@ -59,15 +59,6 @@ def test_an_empty_dataset_is_refused(make: Any) -> None:
         load([make(lengths=[])])
 
 
-def test_images_are_refused_by_name(make: Any) -> None:
-    def photograph(_: int, columns: dict[str, Any]) -> None:
-        columns["observations"] = np.zeros((len(columns["observations"]), 32, 32, 3), np.uint8)
-
-    space = gym.spaces.Box(0, 255, (32, 32, 3), np.uint8)
-    with pytest.raises(UserError, match="dataset test/coded-v0: image observations are not supported yet"):
-        load([make(change=photograph, observation_space=space)])
-
-
 def test_blocks_hold_whole_episodes(make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("diffsr_hub.data.reading._BLOCK_BYTES", 400)
     blocks = list(Reader(open_dataset(make(lengths=[5, 1, 7, 2, 1]))))

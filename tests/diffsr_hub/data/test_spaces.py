@@ -46,21 +46,6 @@ def test_flattening_is_gymnasiums(space: gym.Space[Any]) -> None:
     assert sum(width(leaf.space) for leaf in found) == spaces.flatdim(space)
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        spaces.Box(0, 255, (64, 64, 3), np.uint8),
-        spaces.Box(0, 255, (7, 7, 3), np.uint8),
-        spaces.Box(0, 1, (3, 32, 32), np.float32),
-        spaces.Box(0, 255, (64, 64), np.uint8),
-        spaces.Dict({"camera": spaces.Box(0, 255, (64, 64, 3), np.uint8)}),
-    ],
-)
-def test_images_come_later(image: gym.Space[Any]) -> None:
-    with pytest.raises(UserError, match="image observations are not supported yet"):
-        leaves(image)
-
-
 def test_text_is_refused() -> None:
     with pytest.raises(UserError, match="Text cannot be flattened"):
         leaves(spaces.Dict({"mission": spaces.Text(10)}))
