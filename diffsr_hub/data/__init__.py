@@ -1,8 +1,9 @@
 """Minari datasets as transitions: find one, load it fast, split it by episode."""
 
 from diffsr_hub.data.episodes import Episodes, Moments, split_by_episode
+from diffsr_hub.data.images import Stack
 from diffsr_hub.data.loading import load
 from diffsr_hub.data.resolve import Resolution, resolve
 from diffsr_hub.runs.software import software
 
-__all__ = ["Episodes", "Moments", "Resolution", "load", "resolve", "software", "split_by_episode"]
+__all__ = ["Episodes", "Moments", "Resolution", "Stack", "load", "resolve", "software", "split_by_episode"]
