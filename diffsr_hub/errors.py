@@ -11,6 +11,8 @@ from diffsr_hub import output
 class UserError(ValueError):
     """Bad input, in one line: what was wrong and what would be right. Commands print it without a traceback."""
 
+    exit_code = 2
+
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the valid ones: lists them, and guesses the one that was meant.
@@ -36,12 +38,12 @@ def on_one_line(error: object) -> str:
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """End the program with 2 and one line on a `UserError`, a full disk and the like, with 130 on Ctrl-C.
+    """End the program with one line on a `UserError`, a full disk and the like, and with 130 on Ctrl-C.
 
     Decorates every `main`, and makes its printing such that it never ends the program.
 
     Raises:
-        SystemExit: in place of these two.
+        SystemExit: in place of these, with 2 on bad input.
     """
     output.harden()
     try:
@@ -50,7 +52,7 @@ def exit_codes() -> Iterator[None]:
             raise UserError(f"the program is through, but its output was lost: {failure.strerror}")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(error.exit_code) from None
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         print(f"error: {error.strerror or error}{where}", file=sys.stderr)

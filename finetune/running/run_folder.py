@@ -5,10 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from diffsr_hub.errors import UserError
 from diffsr_hub.runs.command import dump
+from diffsr_hub.runs.lock import locked
 from diffsr_hub.runs.run_folder import AnyRunFolder
 from finetune.config import FinetuneConfig
 
@@ -92,9 +90,6 @@ class RunFolder(AnyRunFolder[FinetuneConfig]):
         self.check(config)
         with self._explained():
             self.path.mkdir(parents=True, exist_ok=config.resume is not None)
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                dump(replace(config, resume=None), self.config)
-                yield
-        except Timeout as error:
-            raise UserError(f"{self.path} is in use by another process; wait for it, or start a new run") from error
+        with locked(self.path):
+            dump(replace(config, resume=None), self.config)
+            yield

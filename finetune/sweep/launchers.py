@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.runs.interrupt import LAUNCHER
 
 POLL_SECONDS = 0.2
 SLURM_DEFAULTS = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 4, "name": "diffsr"}
@@ -26,13 +27,21 @@ SLURM_DEFAULTS = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 4, "name
 class Program:
     """A command to be run by anyone who sees its files."""
 
-    command: tuple[str, ...]
+    start: tuple[str, ...]
     folder: Path
     """where it runs"""
     log: Path
     """its output is appended there"""
     stop: Path
     """asks for a stop by existing: the command is sent SIGTERM once, and has all the time it needs to save"""
+    resume: tuple[str, ...] = ()
+    """the command where `begun` exists"""
+    begun: Path | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What to run now: a cluster may start the same job twice."""
+        return self.resume if self.begun is not None and self.begun.is_file() else self.start
 
 
 Launch = Callable[[Program], int]
@@ -43,7 +52,8 @@ Launcher = Callable[[int, Path, Mapping[str, Any]], AbstractContextManager[Launc
 def execute(program: Program) -> int:
     """Run a program here, in one thread; returns its exit code, or minus the signal that killed it.
 
-    It gets a process group of its own, so that Ctrl-C in a terminal does not reach it a second time.
+    It gets a process group of its own, so that Ctrl-C in a terminal does not reach it a second time. It is told whose
+    child it is, and saves itself where this process is killed; where this process is interrupted, it is asked to save.
     """
     if program.stop.exists():
         return 130
@@ -55,15 +65,25 @@ def execute(program: Program) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", LAUNCHER: str(os.getpid())},
             start_new_session=True,
         )
-        asked = False
-        while child.poll() is None:
-            if not asked and program.stop.exists():
-                child.terminate()
-                asked = True
-            time.sleep(POLL_SECONDS)
+        try:
+            return _wait(child, program.stop)
+        except BaseException:  # such as what submitit raises when the time of the job is nearly up
+            child.terminate()
+            child.wait()
+            raise
+
+
+def _wait(child: "subprocess.Popen[bytes]", stop: Path) -> int:
+    """The exit code of a program, which is asked to save itself as soon as the stop file is there."""
+    asked = False
+    while child.poll() is None:
+        if not asked and stop.exists():
+            child.terminate()
+            asked = True
+        time.sleep(POLL_SECONDS)
     return child.returncode
 
 

@@ -6,25 +6,24 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from diffsr_hub.errors import UserError, unknown
 from diffsr_hub.files.atomic import write_text
 from diffsr_hub.files.yaml_text import read_texts, to_yaml
 from diffsr_hub.runs.command import flags, parse, settings
+from diffsr_hub.runs.lock import InUse, locked
 from diffsr_hub.saved.file_names import CONFIG
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.running.run_folder import RunFolder
 from finetune.sweep.launchers import Program
 
 Settings = Mapping[str, Any]
-LOCK = ".lock"
-"""of a run folder, held by the process that trains there"""
 OWN = ("env", "arm", "seed", "run_dir", "resume", "progress")
 """settings that the sweep gives to each run"""
 _SETTINGS = {field.name for field in fields(FinetuneConfig)}
@@ -86,10 +85,15 @@ class PlannedRun:
 
     def program(self, stop: Path) -> Program:
         """What to run next: its start, or its resumption."""
-        known = RunFolder(self.folder).config.is_file()
-        source = ["--resume", str(self.folder)] if known else ["--config", str(self.config)]
-        command = (sys.executable, "-m", "finetune.train", *source, "--progress", "false")
-        return Program(command, folder=Path.cwd(), log=self.log, stop=stop)
+        training = (sys.executable, "-m", "finetune.train", "--progress", "false")
+        return Program(
+            start=(*training, "--config", str(self.config)),
+            folder=Path.cwd(),
+            log=self.log,
+            stop=stop,
+            resume=(*training, "--resume", str(self.folder)),
+            begun=RunFolder(self.folder).config,
+        )
 
 
 def arms_of_encoders(encoders: Sequence[str]) -> dict[str, Settings]:
@@ -214,8 +218,5 @@ def _check_unchanged(run: PlannedRun, typed: Settings) -> None:
 
 
 def _remove_unless_in_use(folder: Path) -> None:
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            shutil.rmtree(folder)
-    except Timeout:
-        return  # another process is at it; what is started here will say so
+    with suppress(InUse), locked(folder):  # what is started here waits for the other process, or says that it is there
+        shutil.rmtree(folder)

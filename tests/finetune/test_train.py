@@ -127,7 +127,7 @@ def test_a_folder_in_use_by_another_process_is_refused():
         while not Path("run/checkpoint/state.safetensors").is_file():
             assert time.monotonic() < deadline and first.poll() is None
             time.sleep(0.05)
-        assert "run is in use by another process" in refused("--resume", "run")
+        assert f"run is in use by process {first.pid} on " in refused("--resume", "run", code=75)
         assert "run exists already" in refused(*flags(**HOPPER), "--run_dir", "run")
     finally:
         os.killpg(first.pid, signal.SIGKILL)
@@ -145,15 +145,15 @@ def test_the_ways_to_start_it_know_its_flags():
 # In this process
 
 
-def refused(*words: str) -> str:
-    """The one line on which the command ends with 2."""
+def refused(*words: str, code: int = 2) -> str:
+    """The one line on which the command ends with this code."""
     import io
 
     text = io.StringIO()
     with contextlib.redirect_stderr(text), pytest.raises(SystemExit) as error:
         main(list(words))
     lines = text.getvalue().splitlines()
-    assert error.value.code == 2 and len(lines) == 1 and lines[0].startswith("error: "), lines
+    assert error.value.code == code and len(lines) == 1 and lines[0].startswith("error: "), lines
     return lines[0]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from diffsr_hub.runs.lock import InUse
 from finetune.sweep.carry_out import State, carry_out, last_line
 from finetune.sweep.launchers import Program
 from finetune.sweep.plan import PlannedRun, plan
@@ -28,7 +29,7 @@ class Trainings:
         run = self.runs[program.log]
         with self.lock:
             self.started.append(run.seed)
-            self.commands.append(program.command[3])
+            self.commands.append(program.command[5])
         code = self.script.get(run.seed, [0]).pop(0)
         run.folder.mkdir(parents=True, exist_ok=True)
         (run.folder / "config.yaml").touch()
@@ -95,6 +96,12 @@ def test_a_run_that_says_what_is_wrong_with_its_input_is_not_tried_again(
     trainings = Trainings(runs, {0: [2, 0]})
     carry(runs[:1], trainings, tmp_path, retries=3)
     assert trainings.events == [(0, "running", ""), (0, "failed", "exit code 2: error 2")]
+
+
+def test_a_run_that_finds_its_folder_in_use_is_tried_again(runs: list[PlannedRun], tmp_path: Path) -> None:
+    trainings = Trainings(runs, {0: [InUse.exit_code, 0]})
+    carry(runs[:1], trainings, tmp_path)
+    assert [state for _, state, _ in trainings.events] == ["running", "died", "running", "done"]
 
 
 def test_exit_code_0_without_an_agent_is_no_success(runs: list[PlannedRun], tmp_path: Path) -> None:

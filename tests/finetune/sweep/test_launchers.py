@@ -1,7 +1,10 @@
 """Every launcher really runs: processes, a local cluster of Ray, submitit's local executor."""
 
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +76,73 @@ def test_a_planned_run_comes_to_its_agent(launch: Launch, tmp_path: Path) -> Non
     write_down([run])
     assert launch(run.program(tmp_path / "stop")) == 0, last_line(run.log)
     assert run.finished
+
+
+LISTENS = """
+import time
+from diffsr_hub.runs.interrupt import StopRequest
+stop = StopRequest()
+with stop.listening():
+    print("up", flush=True)
+    while not stop.asked:
+        time.sleep(0.02)
+print("saved", flush=True)
+"""
+EXECUTES = """
+import sys
+from pathlib import Path
+from finetune.sweep.launchers import Program, execute
+folder = Path(sys.argv[1])
+execute(Program((sys.executable, "-c", sys.argv[2]), folder=folder, log=folder / "run.log", stop=folder / "stop"))
+"""
+
+
+def _when_it_says(log: Path, text: str) -> None:
+    deadline = time.monotonic() + 120
+    while not (log.is_file() and text in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_program_whose_launcher_is_killed_saves_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    with subprocess.Popen([sys.executable, "-c", EXECUTES, str(tmp_path), LISTENS]) as launcher:
+        _when_it_says(tmp_path / "run.log", "up")
+        launcher.kill()
+    _when_it_says(tmp_path / "run.log", "saved")
+
+
+def test_a_program_whose_launcher_is_interrupted_saves_itself_first(tmp_path: Path) -> None:
+    """As submitit does when the time of a job is nearly up."""
+
+    def time_is_up(*_: object) -> None:
+        raise TimeoutError
+
+    program = python(tmp_path, SAVES)
+    before = signal.signal(signal.SIGUSR2, time_is_up)
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        _when_it_says(program.log, "up")
+        signal.pthread_kill(main, signal.SIGUSR2)
+
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(TimeoutError):
+            execute(program)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert program.log.read_text() == "up\nsaved\n"
+
+
+def test_a_job_that_is_started_twice_resumes(tmp_path: Path) -> None:
+    says = [(sys.executable, "-c", f"print({word!r})") for word in ("start", "resume")]
+    begun = tmp_path / "config.yaml"
+    program = Program(says[0], tmp_path, tmp_path / "run.log", tmp_path / "stop", resume=says[1], begun=begun)
+    execute(program)
+    begun.touch()
+    execute(program)
+    assert program.log.read_text() == "start\nresume\n"
 
 
 def test_a_second_attempt_adds_to_the_log(tmp_path: Path) -> None:

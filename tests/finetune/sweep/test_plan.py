@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.runs.command import parse
+from diffsr_hub.runs.lock import locked
 from finetune.config import FinetuneConfig
 from finetune.sweep.plan import PlannedRun, arms_of_encoders, plan, read_arms, robot, slug, write_down
 
@@ -64,22 +64,10 @@ def test_what_is_written_down_is_what_a_training_reads(tmp_path: Path) -> None:
 
 def test_a_run_is_started_and_then_resumed(tmp_path: Path) -> None:
     run = one(tmp_path)
-    program = [sys.executable, "-m", "finetune.train"]
-    assert list(run.program(tmp_path / "stop").command) == [
-        *program,
-        "--config",
-        str(run.config),
-        "--progress",
-        "false",
-    ]
+    program, training = run.program(tmp_path / "stop"), (sys.executable, "-m", "finetune.train", "--progress", "false")
+    assert program.command == (*training, "--config", str(run.config))
     begin(run)
-    assert list(run.program(tmp_path / "stop").command) == [
-        *program,
-        "--resume",
-        str(run.folder),
-        "--progress",
-        "false",
-    ]
+    assert program.command == run.program(tmp_path / "stop").command == (*training, "--resume", str(run.folder))
 
 
 def test_a_run_that_was_begun_keeps_its_settings(tmp_path: Path) -> None:
@@ -107,7 +95,7 @@ def test_a_run_without_a_checkpoint_starts_anew_with_new_settings(tmp_path: Path
 def test_a_run_in_use_is_left_alone(tmp_path: Path) -> None:
     run = one(tmp_path)
     run.folder.mkdir(parents=True)
-    with FileLock(run.folder / ".lock"):
+    with locked(run.folder):
         write_down([run])
         assert run.folder.is_dir()
 
