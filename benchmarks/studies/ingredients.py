@@ -42,7 +42,7 @@ TASKS = ("HalfCheetah-v5", "Hopper-v5")
 Settings = dict[str, Any]
 ARMS: dict[str, dict[str, str]] = {
     "scratch": {},
-    "offline": {"offline_dataset": "mujoco/{robot}/bundled-v0"},
+    "offline": {"offline_dataset": "mujoco/{robot}/bundled"},
     "finetuned": {"encoder": "runs/encoders/{robot}-0/encoder"},
 }
 

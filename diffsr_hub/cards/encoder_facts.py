@@ -6,6 +6,7 @@ from typing import Any
 from huggingface_hub import ModelCardData
 
 from diffsr_hub.cards.facts import Facts, about_ours, config_of, read, remote_datasets, require
+from diffsr_hub.data.minari.ids import bundled, is_outdated, parse
 from diffsr_hub.errors import plain
 from diffsr_hub.saved.file_names import DATASET, DIAGNOSTICS, PICTURE, TRANSFER
 
@@ -56,6 +57,7 @@ def encoder_facts(folder: Path, source: str) -> dict[str, Any]:
         "transfer": read(folder / TRANSFER) if (folder / TRANSFER).exists() else None,
         "environment": _summary(environments),
         "few": FEW,
+        "replaced": _replaced([entry["id"] for entry in dataset["datasets"] if entry.get("source") == "bundled"]),
         "behaviours": sorted({entry.get("algorithm_name") or "not recorded" for entry in dataset["datasets"]}),
         "metadata": ModelCardData(
             **about_ours("representation-learning", "minari", *map(plain, tags)),
@@ -71,6 +73,12 @@ def _controls_are_ahead(r2: Facts) -> bool:
 def _environments(datasets: list[Facts]) -> list[str]:
     """The environments' ids; where the data names none, the namespaces."""
     return sorted({(entry.get("env_spec") or {}).get("id") or entry["namespace"] for entry in datasets})
+
+
+def _replaced(ids: list[str]) -> dict[str, str]:
+    """Of the bundled datasets that cannot be collected any more, what is collected in their place."""
+    parsed = {identifier: parse(identifier) for identifier in ids}
+    return {identifier: bundled(entry.namespace or "") for identifier, entry in parsed.items() if is_outdated(entry)}
 
 
 def _families(environments: list[str]) -> list[str]:

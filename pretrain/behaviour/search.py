@@ -31,6 +31,7 @@ from diffsr_hub.errors import UserError, exit_codes, unknown
 from diffsr_hub.suites.pixels.repeat import Repeat
 from pretrain.behaviour.linear import NOISE_LEVELS, POLICIES, LinearPolicy, Record, mean_return, record_file, save
 
+_TIERS = ("best", "medium", "weak")
 _EPISODES = 20  # of every return that is recorded
 _SHORTLIST = 5  # policies per tier that are measured again
 _SHORTLIST_SEED, _RECORD_SEED = 20_000, 10_000
@@ -129,7 +130,7 @@ def _learn(
     try:
         model.learn(steps, callback=keeper)
     except KeyboardInterrupt:
-        if not keeper.found:
+        if len(keeper.found) < len(_TIERS):
             raise
         print("Stopped early: keeping the best policies met so far.")
         steps = keeper.last_evaluated + 1
@@ -173,15 +174,23 @@ def fold(model: ARS, statistics: VecNormalize) -> LinearPolicy:
 
 
 def tiers(found: Found, env: gym.Env[Any, Any]) -> list[LinearPolicy]:
-    """The best policy, and those closest to a half and to a quarter of its return, named by tier and rounded.
+    """The best policy, and two others closest to a half and to a quarter of its return, named by tier and rounded.
 
     The few episodes of the search may have been lucky: those that come into question are measured again.
+
+    Raises:
+        UserError: Fewer policies were met than there are tiers.
     """
+    if len(found) < len(_TIERS):
+        raise UserError(
+            f"the search met {len(found)} of {len(_TIERS)} policies: give more --steps or a smaller --every"
+        )
     leaders = _shortlist(found, max(value for value, _ in found), env)
     best, leader = max(leaders, key=lambda pair: pair[0])
-    chosen = {"best": leader}
-    for name, goal in {"medium": best / 2, "weak": best / 4}.items():
-        chosen[name] = min(_shortlist(found, goal, env), key=lambda pair: abs(pair[0] - goal))[1]
+    chosen = {_TIERS[0]: leader}
+    for name, goal in zip(_TIERS[1:], (best / 2, best / 4), strict=True):
+        others = [pair for pair in found if not any(pair[1] is policy for policy in chosen.values())]
+        chosen[name] = min(_shortlist(others, goal, env), key=lambda pair: abs(pair[0] - goal))[1]
     return [replace(p, name=name, weight=p.weight.round(6), bias=p.bias.round(6)) for name, p in chosen.items()]
 
 

@@ -22,7 +22,7 @@ MUJOCO = Suite(
     tasks=tuple(TASKS),
     registration=_registration,
     bundled={
-        "mujoco/halfcheetah": 0,
+        "mujoco/halfcheetah": 1,  # version 0 had two policies, one of them twice
         "mujoco/hopper": 0,
         "mujoco/invertedpendulum": 0,
         "mujoco/swimmer": 0,

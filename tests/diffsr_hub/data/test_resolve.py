@@ -285,3 +285,35 @@ def test_why_a_task_cannot_be_collected_is_in_the_error(word: str) -> None:
     line = str(caught.value)
     assert line.startswith(f"no dataset fits '{word}'; none can be collected: Meta-World is not installed: pip ")
     assert "\n" not in line
+
+
+OLD, NEW = "mujoco/halfcheetah/bundled-v0", "mujoco/halfcheetah/bundled-v1"
+
+
+def play_halfcheetah(name: str) -> list[str]:
+    assert name == "mujoco/halfcheetah"
+    return [NEW]
+
+
+@pytest.mark.parametrize("here", [(), (OLD,)])
+@pytest.mark.parametrize("word", ["mujoco/halfcheetah", "mujoco/halfcheetah/bundled", NEW])
+def test_the_newest_bundled_version_is_meant_by_every_other_name(
+    local: Callable[..., None], word: str, here: tuple[str, ...]
+) -> None:
+    local(*here)
+    assert ids(word, collect=play_halfcheetah) == [NEW]
+    assert ids(word, collect=play_halfcheetah, tiers=() if word == NEW else ("bundled",)) == [NEW]
+    local(NEW)
+    assert ids(word) == [NEW]
+
+
+def test_an_older_bundled_version_is_loaded_where_it_is_and_named_where_it_is_not(local: Callable[..., None]) -> None:
+    with pytest.raises(UserError) as caught:
+        ids(OLD, collect=play_halfcheetah)
+    assert str(caught.value) == (
+        f"{OLD} is not on this machine and cannot be collected any more: it was made with other policies; use {NEW}"
+    )
+    with pytest.raises(UserError, match="no dataset fits"):
+        ids("mujoco/halfcheetah/bundled-v2", collect=play_halfcheetah)
+    local(OLD)
+    assert ids(OLD) == [OLD]

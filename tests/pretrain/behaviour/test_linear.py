@@ -95,6 +95,15 @@ def test_every_robot_with_bundled_data_has_policies_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("robot", robots())
+def test_the_tiers_of_a_robot_are_different_policies_and_in_their_order(robot: str) -> None:
+    policies = load(robot).policies
+    assert [policy.name for policy in policies] == ["best", "medium", "weak"]
+    assert len({policy.weight.tobytes() + policy.bias.tobytes() for policy in policies}) == 3
+    returns = [policy.returns["0.0"] for policy in policies]
+    assert returns == sorted(set(returns), reverse=True)
+
+
+@pytest.mark.parametrize("robot", robots())
 def test_the_best_bundled_policy_runs_as_its_record_says(robot: str) -> None:
     record = load(robot)
     best = record.policies[0]

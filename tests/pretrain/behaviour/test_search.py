@@ -44,15 +44,28 @@ def test_tiers_are_measured_again_and_not_taken_at_their_lucky_word(monkeypatch:
     assert best.weight.any()
 
 
+def test_tiers_are_different_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one of those that were met is the closest to a half and to a quarter of the best return."""
+    monkeypatch.setattr(search, "_EPISODES", 1)
+    monkeypatch.setattr(search, "mean_return", lambda _, policy, *__, **___: float(policy.bias[0]))
+    env = gym.make("InvertedPendulum-v5")
+    found = [
+        (value, LinearPolicy("met", np.zeros((1, 4)), np.array([value]))) for value in (1000.0, 380.0, 990.0, -5.0)
+    ]
+    assert [policy.bias[0] for policy in tiers(found, env)] == [1000, 380, -5]
+    with pytest.raises(UserError, match="met 2 of 3 policies: give more --steps or a smaller --every"):
+        tiers(found[:2], env)
+
+
 def test_a_tiny_search_ships_a_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "new"
-    main(["invertedpendulum", "--steps", "600", "--every", "1", "--folder", str(folder)])
+    main(["invertedpendulum", "--steps", "1000", "--every", "1", "--folder", str(folder)])
     assert "best" in capsys.readouterr().out
     monkeypatch.setattr(linear, "POLICIES", folder)
     record = linear.load("invertedpendulum")
-    assert record.command == "python pretrain/behaviour/search.py invertedpendulum --steps 600 --seed 0 --every 1"
+    assert record.command == "python pretrain/behaviour/search.py invertedpendulum --steps 1000 --seed 0 --every 1"
     assert [policy.name for policy in record.policies] == ["best", "medium", "weak"]
     assert record.policies[0].weight.shape == (1, 4) and record.policies[0].bias.shape == (1,)
     again = mean_return(gym.make(record.env), record.policies[0], 0.0, episodes=record.episodes, seed=10_000)
@@ -64,7 +77,7 @@ def test_a_search_stopped_by_ctrl_c_records_the_command_that_repeats_it(
 ) -> None:
     class Stopped(search._KeepPolicies):
         def _on_rollout_start(self) -> None:
-            if self.updates == 2:
+            if self.updates == 3:
                 raise KeyboardInterrupt
             super()._on_rollout_start()
 
@@ -101,7 +114,7 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
 def test_a_search_with_repeated_actions_has_a_record_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    main(["invertedpendulum", "--steps", "300", "--every", "1", "--action_repeat", "2", "--folder", str(tmp_path)])
+    main(["invertedpendulum", "--steps", "600", "--every", "1", "--action_repeat", "2", "--folder", str(tmp_path)])
     monkeypatch.setattr(linear, "POLICIES", tmp_path)
     record = linear.load("invertedpendulum", action_repeat=2)
     assert record.action_repeat == 2 and record.command.endswith("--every 1 --action_repeat 2")

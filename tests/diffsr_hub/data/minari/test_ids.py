@@ -1,6 +1,6 @@
 import pytest
 
-from diffsr_hub.data.minari.ids import DatasetId, missing_tiers, parse, select
+from diffsr_hub.data.minari.ids import DatasetId, bundled, is_outdated, missing_tiers, parse, select
 from diffsr_hub.errors import UserError
 
 KNOWN = [
@@ -58,3 +58,12 @@ def test_missing_tiers_concern_namespaces_only() -> None:
     assert missing_tiers("mujoco/hopper", ("medium", "random"), ["mujoco/hopper/medium-v0"]) == ["random"]
     assert missing_tiers("mujoco/hopper/medium", ("random",), ["mujoco/hopper/medium-v0"]) == []
     assert missing_tiers("mujoco/hopper", ("random",), []) == ["random"]
+
+
+def test_a_bundled_dataset_has_the_version_of_its_policies() -> None:
+    assert bundled("mujoco/hopper") == "mujoco/hopper/bundled-v0"
+    assert bundled("mujoco/halfcheetah") == "mujoco/halfcheetah/bundled-v1"
+    assert bundled("mine/own") == "mine/own/bundled-v0"
+    outdated = [text for text in (*KNOWN, "mujoco/halfcheetah/bundled-v0") if is_outdated(parse(text))]
+    assert outdated == ["mujoco/halfcheetah/bundled-v0"]
+    assert not is_outdated(parse("mujoco/halfcheetah/bundled"))
