@@ -26,6 +26,8 @@ FINETUNE = re.compile(r"(?:python finetune/train\.py|diffsr finetune)((?: +[^`\n
 PRETRAIN = re.compile(r"(?:python pretrain/fit\.py|diffsr pretrain)((?: +[^`\n#]+)?)")
 MATRIX = re.compile(r"(?:^|`)diffsr matrix( +[^`\n#]+)", re.MULTILINE)
 FLAGS = re.compile(r"`(--[^`]+)`")
+FOLDERS = "diffsr_hub|pretrain|finetune|benchmarks|tests|model_cards|results"
+PLACE = re.compile(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w)(?![\w*{{{{])")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
 
 
@@ -57,6 +59,12 @@ def test_every_flag_of_the_quickstart_parses() -> None:
 def test_every_link_leads_to_a_file(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "Makefile"], ids=lambda page: page.name)
+def test_every_place_in_the_project_that_a_page_names_is_there(page: Path) -> None:
+    missing = [place for place in PLACE.findall(page.read_text()) if not (ROOT / place).exists()]
+    assert [place for place in missing if not (page.parent / place).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
