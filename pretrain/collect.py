@@ -24,7 +24,7 @@ from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
 
 from diffsr_hub.data.minari.ids import BUNDLED, bundled
-from diffsr_hub.data.minari.source import datasets_root, local_datasets
+from diffsr_hub.data.minari.source import datasets_root, local_datasets, make_root
 from diffsr_hub.errors import UserError, exit_codes, unknown
 from diffsr_hub.runs.software import software
 from diffsr_hub.suites.known import SUITES, suite_of_data
@@ -92,8 +92,7 @@ def collect(
     if len(missing) < len(namespaces):
         say(f"{name}: {len(namespaces) - len(missing)} of {len(namespaces)} datasets exist already and stay")
     with _disk_errors():
-        datasets_root().mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=datasets_root()).close()  # an unwritable folder is found out now, not at the end
+        tempfile.TemporaryFile(dir=make_root()).close()  # an unwritable folder is found out now, not at the end
     _play(source, missing, steps, seed, processes, overwrite=overwrite, say=say)
     return [bundled(entry) for entry in namespaces]
 

@@ -16,6 +16,7 @@ from diffsr_hub.data.formats import open_dataset
 from diffsr_hub.data.images import Stack, holds_images
 from diffsr_hub.data.spaces import difference
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import expanded
 
 PICTURES = {"render_mode", "camera_name", "camera_id", "width", "height"}
 """arguments of environments that say what is shown and nothing else"""
@@ -40,7 +41,7 @@ def load(ids: Sequence[str], *, stack: Stack | None = None, cache_dir: Path | No
     _check_spaces(datasets)
     if stack is None:
         _check_numbers(datasets[0])
-    root = cache_root() if cache_dir is None else cache_dir
+    root = cache_root() if cache_dir is None else expanded(cache_dir)
     entries = [cached(dataset, root) for dataset in datasets]
     indexes = [index for _, index in entries]
     specs = [index["provenance"]["env_spec"] or {} for index in indexes]

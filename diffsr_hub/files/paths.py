@@ -19,6 +19,15 @@ def expanded(text: str | Path) -> Path:
     return Path(found)
 
 
+def folder_or_name(source: str | Path) -> str | Path:
+    """What may be a folder or a repository of the Hub: a folder with `~` in front is written out, all else is kept.
+
+    Raises:
+        UserError: it is in the home folder, and this user has none.
+    """
+    return expanded(source) if os.fspath(source).startswith("~") else source
+
+
 def environment_path(name: str) -> Path | None:
     """The path in an environment variable; None where it is not set, or empty.
 

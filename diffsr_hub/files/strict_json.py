@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffsr_hub.errors import UserError, on_one_line
+from diffsr_hub.files.lfs import check_no_pointer
 
 MAX_JSON_BYTES = 1_000_000
 
@@ -30,6 +31,7 @@ def read_json(file: Path, limit: int = MAX_JSON_BYTES) -> Any:
             raise ValueError(f"larger than {limit:,} bytes")
         return json.loads(content.decode(), parse_int=_whole, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError, OSError) as error:
+        check_no_pointer(file)
         raise UserError(f"{file} cannot be read as JSON: {on_one_line(error)}") from error
 
 

@@ -13,8 +13,9 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo
 
 from diffsr_hub.errors import UserError, plain
+from diffsr_hub.files.paths import folder_or_name
 from diffsr_hub.files.strict_json import MAX_JSON_BYTES, read_json
-from diffsr_hub.saved.download import check_no_revision
+from diffsr_hub.saved.download import check_cache, check_no_revision
 from diffsr_hub.saved.file_names import CONFIG, DATASET, DIAGNOSTICS, RESULTS, TRAINING
 from diffsr_hub.saved.hub_errors import one_line
 from diffsr_hub.saved.kinds import Kind, kind_of
@@ -83,11 +84,13 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
     Raises:
         UserError: There is none, or its configuration is not that of a model of ours.
     """
+    source = str(folder_or_name(source))
     if os.path.isdir(source):
         check_no_revision(source, revision)
         folder = Path(source)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
         return {"folder": plain(source)} | _contents(folder, sizes)
+    check_cache()
     with one_line(f"{source} is not a folder, and the Hub did not describe it"):
         api = HfApi()
         info = api.model_info(source, revision=revision, files_metadata=True)

@@ -10,8 +10,10 @@ from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import ModelInfo
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import expanded
 from diffsr_hub.hub.names import check_ref, check_repository
 from diffsr_hub.hub.publishable import publishable
+from diffsr_hub.saved.download import check_cache
 from diffsr_hub.saved.file_names import CARD, CONFIG
 from diffsr_hub.saved.hub_errors import CLIENT_ERRORS, one_line
 from diffsr_hub.saved.integrity import git_hash
@@ -60,6 +62,7 @@ def publish(
     check_ref("--revision", revision)
     if tag is not None:
         check_ref("--tag", tag)
+    folder = expanded(folder)
     files = publishable(folder, repository)
     kind = kind_of(folder / CONFIG).name
     api = HfApi()
@@ -117,6 +120,7 @@ def _check_kind(there: ModelInfo, kind: str) -> None:
     refusal = f"{there.id} holds something else (%s); publish under another name"
     if CONFIG not in files:
         raise UserError(refusal % f"no {CONFIG}, but {', '.join(sorted(files)[:3])}")
+    check_cache()
     try:
         found = kind_of(Path(hf_hub_download(there.id, CONFIG, revision=there.sha))).name
     except UserError:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from diffsr_hub.cards.card import render
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.lfs import check_no_pointer
 from diffsr_hub.saved.file_names import CARD, CONFIG
 from diffsr_hub.saved.kinds import Kind, kind_of
 from diffsr_hub.saved.tokens import holds_token
@@ -39,6 +40,7 @@ def _check_plain(files: list[Path]) -> None:
     for file in files:
         if file.is_symlink() or not file.is_file():
             raise UserError(f"{file} is a link or a folder; only plain files are published")
+        check_no_pointer(file)
 
 
 def _check_names(folder: Path, names: set[str], kind: Kind) -> None:

@@ -7,7 +7,7 @@ with positional arguments use `verb_parser`.
 import difflib
 import re
 import shlex
-from argparse import ArgumentError
+from argparse import ArgumentError, ArgumentTypeError
 from argparse import ArgumentParser as StandardParser
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import expanded
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -42,7 +43,7 @@ def parse(kind: type[Config], argv: Sequence[str] | None, *, prog: str, descript
     except ArgumentError as error:
         raise UserError(_explain(str(error), [field.name for field in fields(kind)])) from error  # type: ignore[arg-type]
     given = {field.name: values[field.name] for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**given)
+    return kind(**{name: expanded(value) if isinstance(value, Path) else value for name, value in given.items()})
 
 
 def dump(config: Any, file: Path) -> None:
@@ -97,11 +98,22 @@ def command_line(verb: str, config: Any, *, always: Collection[str], never: Coll
 
 
 class VerbParser(StandardParser):
-    """Says what is wrong in one line, as `parse` does."""
+    """Says what is wrong in one line, as `parse` does; `~` in front of a path is the home folder."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         """Raise a UserError where argparse would print the usage and exit."""
         raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def _path(text: str) -> Path:
+    try:
+        return expanded(text)
+    except UserError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def verb_parser(verb: str, description: str) -> VerbParser:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download
+from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HFValidationError,
@@ -14,6 +14,7 @@ from huggingface_hub.errors import (
 )
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import folder_or_name
 from diffsr_hub.files.strict_json import read_json
 from diffsr_hub.saved.file_names import CONFIG, WEIGHTS
 from diffsr_hub.saved.hub_errors import CLIENT_ERRORS, brief, reason
@@ -26,6 +27,7 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
     Raises:
         UserError: Neither a folder with both files nor a repository that has them, or a folder and a revision.
     """
+    source = folder_or_name(source)
     if os.path.isdir(source):  # unlike Path.is_dir, it takes any string
         check_no_revision(source, revision)
         return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
@@ -45,6 +47,7 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
 
 def _download(repository: str, name: str, revision: str | None, local_files_only: bool, token: str | None) -> Path:
     """One file of the Hub; what was altered on the way or in the cache is downloaded once more."""
+    check_cache()
     options: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "token": token}
     file = Path(str(hf_hub_download(repository, name, **options)))
     if as_announced(file):
@@ -69,6 +72,16 @@ def _why_not(source: str | Path, revision: str | None, error: Exception) -> str:
         return f"{source}: the cache cannot be written ({brief(error)}); load a commit that is in it, or set HF_HOME"
     why, known = brief(error), reason(error)
     return f"{source} is not a folder, and the Hub did not give it: {why}{f' ({known})' if known != why else ''}"
+
+
+def check_cache() -> None:
+    """Refuse to download where the Hub's cache would be a folder that is called ~, in the current one.
+
+    Raises:
+        UserError: This user has no home folder, and no variable says where the cache is.
+    """
+    if constants.HF_HUB_CACHE.startswith("~"):
+        raise UserError("this user has no home folder: set HF_HOME to a folder for what is downloaded from the Hub")
 
 
 def check_no_revision(folder: str | Path, revision: str | None) -> None:

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from diffsr_hub.errors import UserError, on_one_line
 from diffsr_hub.files.atomic import write_bytes, write_json
+from diffsr_hub.files.lfs import check_no_pointer
+from diffsr_hub.files.paths import expanded
 from diffsr_hub.files.strict_json import read_json
 from diffsr_hub.saved.download import find
 from diffsr_hub.saved.file_names import CONFIG, WEIGHTS
@@ -39,6 +41,7 @@ def save(folder: Path, model_type: str, arguments: Mapping[str, Any], tensors: M
     Raises:
         UserError: A tensor holds NaN or infinity; what is in the folder stays as it is.
     """
+    folder = expanded(folder)
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     _check_finite(f"{model_type} is not saved", contiguous)
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,7 @@ def read_weights(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor
             _compare(file, shapes, {name: tuple(tensor.shape) for name, tensor in expected.items()})
         tensors = load_file(file)
     except (SafetensorError, OSError) as error:
+        check_no_pointer(file)
         raise UserError(f"{file} is not a readable safetensors file: {on_one_line(error)}") from error
     for name, tensor in tensors.items():
         if tensor.dtype != expected[name].dtype:

@@ -9,6 +9,7 @@ from typing import Any
 
 from diffsr_hub.data import load, resolve, software
 from diffsr_hub.errors import UserError
+from diffsr_hub.files.paths import folder_or_name
 from diffsr_hub.runs.command import command_line, settings
 from diffsr_hub.saved.download import find
 from finetune.config import SCRATCH, FinetuneConfig
@@ -71,7 +72,7 @@ def _encoder(source: str, revision: str | None) -> dict[str, Any] | None:
     if source == SCRATCH:
         return None
     config, weights = find(source, revision=revision, local_files_only=False, token=None)
-    in_cache = config.parent.parent.name == "snapshots" and not os.path.isdir(source)
+    in_cache = config.parent.parent.name == "snapshots" and not os.path.isdir(folder_or_name(source))
     return {
         "source": source,
         "revision": config.parent.name if in_cache else None,

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from diffsr_hub.data.minari.source import datasets_root
+from diffsr_hub.data.minari.source import datasets_root, make_root
 from diffsr_hub.errors import UserError
 
 _TRUE = ("1", "ON", "YES", "TRUE")
@@ -71,7 +71,7 @@ def download(identifier: str) -> None:
 
     try:
         with _remote_errors(f"downloading {identifier}"):
-            minari.download_dataset(identifier, force_download=(datasets_root() / identifier).exists())
+            minari.download_dataset(identifier, force_download=(make_root() / identifier).exists())
     except RemoteError as error:
         raise UserError(f"{error}; check the network and the space in {datasets_root()}, then start again") from error
 

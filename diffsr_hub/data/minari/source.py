@@ -80,6 +80,21 @@ def datasets_root() -> Path:
     return chosen or home("MINARI_DATASETS_PATH") / ".minari" / "datasets"
 
 
+def make_root() -> Path:
+    """The same folder, made where it is not there yet, as an absolute path, which is set for Minari's own functions.
+
+    Those know no `~`, and write nothing into a relative folder.
+
+    Raises:
+        UserError: as `datasets_root`.
+        OSError: it cannot be made.
+    """
+    root = datasets_root().absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    os.environ["MINARI_DATASETS_PATH"] = str(root)
+    return root
+
+
 def open_source(identifier: str) -> Source:
     """Find a dataset on this machine by its exact id.
 

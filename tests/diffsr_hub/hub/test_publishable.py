@@ -8,6 +8,7 @@ import pytest
 
 from diffsr_hub import cli
 from diffsr_hub.cards.card import write_card
+from diffsr_hub.errors import UserError
 from diffsr_hub.files.atomic import write_json
 from diffsr_hub.hub.publish import publish
 from diffsr_hub.hub.publishable import publishable
@@ -114,3 +115,10 @@ def test_a_folder_that_does_not_load_strictly(folder: Path) -> None:
 
 def test_a_good_folder_is_listed_by_name(folder: Path) -> None:
     assert [file.name for file in publishable(folder, NAME)] == sorted(contents(folder))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "dataset.json", "diagnostics.png", "README.md"])
+def test_a_pointer_of_git_lfs_is_not_published(folder: Path, name: str) -> None:
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(UserError, match=f"{name} is a pointer of Git LFS.*run `git lfs pull`"):
+        publishable(folder, NAME)

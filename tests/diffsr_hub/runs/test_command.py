@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diffsr_hub.errors import UserError
-from diffsr_hub.runs.command import dump, parse
+from diffsr_hub.runs.command import dump, parse, verb_parser
+from tests.homeless import without_home
 
 
 @dataclass(frozen=True)
@@ -118,3 +119,24 @@ def test_the_help_is_made_of_the_docstrings(capsys):
     assert ended.value.code == 0
     for part in ("prog", "What it does.", "Free text.", "How wide.", "--place", "--config", "default: 5"):
         assert part in shown
+
+
+def test_a_tilde_in_front_of_a_path_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "settings.yaml").write_text("place: ~/from/a/file\nwords: ~/text")
+    assert read("--place=~/a").place == tmp_path / "a"
+    assert read("--config=~/settings.yaml") == replace(Setting(), place=tmp_path / "from/a/file", words="~/text")
+    parser = verb_parser("verb", "What it does.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    assert vars(parser.parse_args(["~/a"])) == {"folder": tmp_path / "a", "out": Path("out")}
+
+
+def test_a_tilde_without_a_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_home(monkeypatch)
+    assert read("--place=a").place == Path("a")
+    parser = verb_parser("verb", "What it does.")
+    parser.add_argument("folder", type=Path)
+    for call in (lambda: read("--place=~/a"), lambda: parser.parse_args(["~/a"])):
+        with pytest.raises(UserError, match="this user has no home folder; write the whole path, or set HOME"):
+            call()

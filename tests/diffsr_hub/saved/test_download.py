@@ -328,3 +328,10 @@ def test_pickles_are_never_read(folder: Path, name: str) -> None:
     (folder / "model.safetensors").unlink()
     (folder / name).write_bytes(b"cos\nsystem\n(S'touch /tmp/diffsr-was-here'\ntR.")
     assert f"{name} can run code when loaded and is never read" in refusal(folder)
+
+
+def test_without_a_home_nothing_is_cached_in_a_folder_called_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "HF_HUB_CACHE", "~/.cache/huggingface/hub")
+    for call in (lambda: from_pretrained(NAME), lambda: describe(NAME)):
+        with pytest.raises(UserError, match="no home folder: set HF_HOME to a folder"):
+            call()

@@ -149,7 +149,7 @@ def test_an_unknown_key_lists_the_known_ones(folder: Path) -> None:
     change_config(folder, depth=3, self=1)
     message = refusal(folder)
     assert "unknown keys ['depth', 'self']" in message
-    assert "obs_dim, action_dim, feature_dim" in message and "predict_reward" in message
+    assert "obs_dim, action_dim, obs_parts, feature_dim" in message and "predict_reward" in message
 
 
 @pytest.mark.parametrize(
@@ -284,3 +284,17 @@ def test_saving_creates_the_folder_and_keeps_what_else_is_in_it(make_encoder: Ma
     make_encoder(seed=1).save_pretrained(str(folder))
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert (folder / "README.md").read_text() == "kept"
+
+
+def test_a_tilde_is_the_home_folder(folder: Path, make_encoder: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    DiffSR.from_pretrained("~/encoder")
+    make_encoder().save_pretrained("~/another")
+    assert DiffSR.from_pretrained(folder.parent / "another").arguments == DiffSR.from_pretrained(folder).arguments
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_pointer_of_git_lfs_is_recognised(folder: Path, name: str) -> None:
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    message = refusal(folder)
+    assert message == f"{folder / name} is a pointer of Git LFS, not the file itself: run `git lfs pull` in its folder"

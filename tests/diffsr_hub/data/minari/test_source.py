@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from minari.storage import get_dataset_path
 
 from diffsr_hub.data import resolve
-from diffsr_hub.data.minari.source import datasets_root, local_datasets, open_source
+from diffsr_hub.data.minari.source import datasets_root, local_datasets, make_root, open_source
 from diffsr_hub.errors import UserError
 from tests.homeless import without_home
 
@@ -132,3 +133,12 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("MINARI_DATASETS_PATH", "~/data")
     assert datasets_root() == Path("/home/someone/data")
+
+
+def test_minari_uses_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "~/a/b")
+    assert make_root() == tmp_path / "a/b" == get_dataset_path() and (tmp_path / "a/b").is_dir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "c")
+    assert make_root() == tmp_path / "c" == get_dataset_path() == datasets_root()
