@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.suites.env_ids import registered
 
 SCRATCH = "none"
 LARGEST_BATCH = 1_000_000
@@ -161,7 +162,7 @@ class FinetuneConfig(AlgorithmConfig):
     @property
     def run_name(self) -> str:
         """Such as `Hopper-v5-frozen-0`."""
-        return f"{self.env.rpartition('/')[2]}-{self.label}-{self.seed}"
+        return f"{registered(self.env).rpartition('/')[2]}-{self.label}-{self.seed}"
 
 
 def _require(condition: bool, message: str) -> None:

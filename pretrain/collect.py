@@ -25,17 +25,12 @@ from minari.namespace import create_namespace, list_local_namespaces
 
 from diffsr_hub.data.minari.ids import BUNDLED, bundled
 from diffsr_hub.data.minari.source import datasets_root, local_datasets, make_root
-from diffsr_hub.errors import UserError, exit_codes, unknown
+from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.runs.software import software
-from diffsr_hub.suites.known import SUITES, suite_of_data
-from diffsr_hub.suites.meta_world.suite import META_WORLD
-from diffsr_hub.suites.mujoco.suite import MUJOCO
-from pretrain.behaviour import robots, scripted
 from pretrain.behaviour.linear import Episode
 from pretrain.behaviour.mixture import Mixture, Source
+from pretrain.behaviour.sources import names, source_of
 
-_SOURCES = {MUJOCO.namespace: robots.SOURCE, META_WORLD.namespace: scripted.SOURCE}
-"""what plays the bundled data of a suite"""
 _EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured
 _ZEROS = bytes(1 << 20)
 
@@ -72,10 +67,8 @@ def collect(
         UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, whole or not, or the
             folder cannot be written.
     """
-    suite = suite_of_data(name)
-    if suite is None:
-        raise unknown("bundled dataset or group", name, _collectable())
-    source, namespaces = _SOURCES[suite.namespace], sorted(suite.members(name))
+    source = source_of(name)
+    namespaces = sorted(source.suite.members(name))
     steps = source.steps if steps is None else steps
     if steps < 1 or seed < 0:
         raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
@@ -95,11 +88,6 @@ def collect(
         tempfile.TemporaryFile(dir=make_root()).close()  # an unwritable folder is found out now, not at the end
     _play(source, missing, steps, seed, processes, overwrite=overwrite, say=say)
     return [bundled(entry) for entry in namespaces]
-
-
-def _collectable() -> list[str]:
-    """Every namespace and group, of all suites."""
-    return [word for suite in SUITES.values() for word in (*suite.bundled, *suite.groups)]
 
 
 def _play(
@@ -214,9 +202,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = jsonargparse.ArgumentParser(
         prog="diffsr collect",
-        description="Play what comes with the project into the Minari dataset that `--dataset NAME` means. NAME: "
-        f"{', '.join(MUJOCO.bundled)}, a task such as metaworld/door-open-v3, or a group: "
-        f"{', '.join(META_WORLD.groups)}, or one of these without a task: metaworld/mt50-without-door-open-v3.",
+        description="Play what comes with the project into the Minari dataset NAME/bundled-vN. NAME is one of "
+        f"{names()}, where -without- and one of its tasks may follow, as in metaworld/mt50-without-door-open-v3.",
         allow_abbrev=False,
     )
     parser.add_function_arguments(collect, as_group=False, as_positional=True, skip={"overwrite", "say"})

@@ -10,6 +10,7 @@ from typing import Any
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.json_lines import SUFFIX, read_json_lines
 from diffsr_hub.studies.measure import MEASURES
+from diffsr_hub.suites.env_ids import registered
 
 RECORD = "evaluation.json"
 """what makes a folder a run folder"""
@@ -88,7 +89,7 @@ def run_of(record: Any, origin: str, encoder: str | None = None) -> Run:
         evaluations: list[dict[str, Any]] = record["evaluations"]
         run = Run(
             origin=origin,
-            env=str(record["env"]),
+            env=registered(str(record["env"])),
             arm=str(record["arm"]),
             seed=int(record["seed"]),
             steps=tuple(int(row["step"]) for row in evaluations),

@@ -19,6 +19,7 @@ from diffsr_hub.files.yaml_text import read_texts, to_yaml
 from diffsr_hub.runs.command import flags, parse, settings
 from diffsr_hub.runs.lock import InUse, locked
 from diffsr_hub.saved.file_names import CONFIG
+from diffsr_hub.suites.env_ids import registered
 from finetune.config import SCRATCH, FinetuneConfig
 from finetune.running.run_folder import RunFolder
 from finetune.sweep.launchers import Program
@@ -46,7 +47,7 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """For people."""
-        return f"{slug(self.env)} {self.arm} seed {self.seed}"
+        return f"{slug(registered(self.env))} {self.arm} seed {self.seed}"
 
     @property
     def config(self) -> Path:
@@ -144,13 +145,14 @@ def plan(
         given = {**shared, **own}
         if refused := sorted(given.keys() & set(OWN)):
             raise UserError(f"the sweep itself sets {refused[0]} of each run; take it out of the settings")
-        run_folder = folder.resolve() / slug(env) / arm / f"seed-{seed}"
+        task = registered(env)
+        run_folder = folder.resolve() / slug(task) / arm / f"seed-{seed}"
         words = {
             "seed": str(seed),
-            "env": env,
-            "name": env.rpartition("/")[2],
-            "task": slug(env),
-            "robot": robot(env),
+            "env": task,
+            "name": task.rpartition("/")[2],
+            "task": slug(task),
+            "robot": robot(task),
         }
         runs.append(
             PlannedRun(

@@ -9,6 +9,7 @@ import gymnasium as gym
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from diffsr_hub.suites.suite import Suite
 from pretrain.behaviour.linear import Episode
 
 
@@ -67,6 +68,7 @@ class Mixture:
 class Source:
     """What plays the bundled namespaces of a suite."""
 
+    suite: Suite
     play: Callable[[Sequence[str], int, int, int], Iterator[Mixture]]
     """of namespaces, steps of each, seed, processes: one mixture after the other"""
     steps: int

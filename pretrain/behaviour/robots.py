@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from diffsr_hub.suites.mujoco.suite import MUJOCO
 from pretrain.behaviour import linear
 from pretrain.behaviour.linear import NOISE_LEVELS, Record, rollout
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
@@ -68,4 +69,4 @@ def _facts(record: Record) -> dict[str, Any]:
     }
 
 
-SOURCE = Source(play, steps=100_000)
+SOURCE = Source(MUJOCO, play, steps=100_000)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError
+from diffsr_hub.suites.meta_world.suite import META_WORLD
 from diffsr_hub.suites.success import succeeded
 from pretrain.behaviour.linear import Episode
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
@@ -186,5 +187,5 @@ def _facts(task: str) -> dict[str, Any]:
     }
 
 
-SOURCE = Source(play, steps=25_000)
+SOURCE = Source(META_WORLD, play, steps=25_000)
 """50 episodes a task: ten of each cell"""

@@ -82,6 +82,13 @@ def test_a_run_is_named_after_what_it_is(settings, label):
     assert FinetuneConfig(**settings).label == label
 
 
+@pytest.mark.parametrize(
+    "env", ["Hopper-v5", "gymnasium.envs:Hopper-v5", "some/Hopper-v5", "a.b:some/Hopper-v5", "Hopper"]
+)
+def test_a_run_folder_is_named_after_the_registered_environment(env):
+    assert FinetuneConfig(env=env).run_name == "Hopper-v5-scratch-0"
+
+
 def test_what_is_written_is_read_back_the_same(tmp_path: Path):
     config = FinetuneConfig(
         actor_hidden=(3, 4), run_dir=Path("a b"), offline_dataset="a/b,c/d", tau=0.1, seed=2**32 - 1

@@ -18,6 +18,12 @@ def test_a_run_reads_back(tmp_path: Path) -> None:
     assert run.measures == {"mean_return": (1.0, 2.0), "success_rate": (0.0, 0.5)}
 
 
+def test_runs_of_one_task_belong_together_however_its_id_was_written(tmp_path: Path) -> None:
+    for seed, env in enumerate(["diffsr/Hopper-jump-v0", "finetune.tasks:diffsr/Hopper-jump-v0"]):
+        record_run(tmp_path / str(seed), [1.0], env=env, seed=seed)
+    assert {run.env for run in read_runs([tmp_path])} == {"diffsr/Hopper-jump-v0"}
+
+
 def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
     folders = [record_run(tmp_path / "a" / "b" / str(seed), [1.0], seed=seed) for seed in (1, 0)]
     (tmp_path / "a" / "empty").mkdir()

@@ -201,6 +201,16 @@ def test_data_of_the_task_goes_by_the_name_of_its_environment(tmp_path: Path) ->
     assert run.folder == tmp_path / "metaworld-reach-v3/demonstrations/seed-0"
 
 
+def test_a_module_in_front_of_an_id_is_no_part_of_any_name(tmp_path: Path) -> None:
+    arms = {"own": {"offline_dataset": "mujoco/{robot}/bundled", "encoder": "runs/{task}-{name}/encoder"}}
+    written = "finetune.tasks:diffsr/Hopper-jump-v0"
+    (run,), (plain,) = (plan([task], arms, [0], tmp_path, {}) for task in (written, "diffsr/Hopper-jump-v0"))
+    assert (run.folder, run.name) == (plain.folder, plain.name)
+    assert run.settings == plain.settings | {"env": written}  # the module must be imported where it is made
+    with pytest.raises(UserError, match="two of the runs would go to"):
+        plan([written, "diffsr/Hopper-jump-v0"], arms, [0], tmp_path, {})
+
+
 def test_robots_and_slugs() -> None:
     assert [robot(env) for env in ("Hopper-v5", "diffsr/HalfCheetah-backward-v0", "Walker2d-v5")] == [
         "hopper",
