@@ -146,6 +146,7 @@ def _refresh(folder: Path, index: dict[str, Any], origin: dict[str, Any]) -> dic
 
 
 def _write_index(folder: Path, index: dict[str, Any]) -> None:
+    # Not by `files.atomic`, whose partial file has one name: several processes may note the same thing at a time.
     temporary = folder / f".{_INDEX}-{uuid.uuid4().hex}"
     temporary.write_text(json.dumps(index, indent=1))
     temporary.replace(folder / _INDEX)

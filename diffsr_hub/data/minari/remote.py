@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from diffsr_hub.data.minari.ids import is_id
 from diffsr_hub.data.minari.source import datasets_root, make_root
 from diffsr_hub.errors import UserError
 
@@ -58,7 +59,7 @@ def remote_ids(prefix: str) -> list[str]:
     import minari
 
     with _remote_errors(f"listing {prefix}*"):
-        return sorted(minari.list_remote_datasets(prefix=prefix, compatible_minari_version=True))
+        return sorted(filter(is_id, minari.list_remote_datasets(prefix=prefix, compatible_minari_version=True)))
 
 
 def download(identifier: str) -> None:

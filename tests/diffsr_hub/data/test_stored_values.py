@@ -52,7 +52,7 @@ def _stored(episodes: list[dict[str, NDArray[Any]]], data_format: str) -> str:
 
 
 @pytest.mark.parametrize("data_format", ["hdf5", "arrow", "parquet"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_what_was_written_is_what_is_read(data_format: str, data: st.DataObject) -> None:
     written = data.draw(episodes())
