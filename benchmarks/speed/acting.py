@@ -13,11 +13,11 @@ if not __package__:
 
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
-from benchmarks.speed.timing import machine, take_turns
+from benchmarks.program import start
+from benchmarks.speed.report import report
+from benchmarks.speed.timing import take_turns
 from diffsr_hub import DiffSR
-from diffsr_hub.errors import exit_codes
 from finetune import Agent
 
 SIZES = {"Hopper-v5": (11, 3), "HalfCheetah-v5": (17, 6), "Humanoid-v5": (348, 17)}
@@ -25,7 +25,7 @@ CALLS = 50
 """in a turn, of the quick ones"""
 
 
-def row(env: str, rounds: int) -> str:
+def row(env: str, rounds: int) -> list[str]:
     """Measure one environment's sizes."""
     obs_dim, action_dim = SIZES[env]
     torch.manual_seed(0)
@@ -48,7 +48,8 @@ def row(env: str, rounds: int) -> str:
 
     seconds = take_turns({"act": act, "value": value, "sample": sample}, rounds)
     act_us, value_us, sample_us = 1e6 * seconds["act"] / CALLS, 1e6 * seconds["value"] / CALLS, 1e6 * seconds["sample"]
-    return f"| {env} ({obs_dim}) | {act_us:.0f} | {value_us:.0f} | {sample_us:,.0f} | {sample_us / act_us:.0f} |"
+    name, ratio = f"{env} ({obs_dim})", sample_us / act_us
+    return [name, f"{act_us:.0f}", f"{value_us:.0f}", f"{sample_us:,.0f}", f"{ratio:.0f}"]
 
 
 def main(rounds: int = 21) -> None:
@@ -58,14 +59,9 @@ def main(rounds: int = 21) -> None:
         rounds: Turns that each candidate has.
     """
     torch.set_num_threads(1)
-    print(f"python benchmarks/speed/acting.py --rounds {rounds}\n{machine()}\n")
-    print("Microseconds, median.\n")
     columns = ("environment (obs)", "act", "value of (s, a)", "sample a next state, 50 levels", "sample / act")
-    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    for env in SIZES:
-        print(row(env, rounds), flush=True)
+    report(columns, (row(env, rounds) for env in SIZES), note="Microseconds, median.")
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

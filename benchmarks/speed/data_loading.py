@@ -5,10 +5,10 @@ Everything is measured in one run, in turns, so that a busy machine slows all of
     python benchmarks/speed/data_loading.py [--steps 1000000] [--repeats 5]
 """
 
-import argparse
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 import warnings
@@ -16,14 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 import gymnasium as gym
 import minari
 import numpy as np
 from minari.data_collector.episode_buffer import EpisodeBuffer
 from numpy.typing import NDArray
 
+from benchmarks.program import start
+from benchmarks.speed.report import report
 from diffsr_hub.data import load
-from diffsr_hub.errors import exit_codes
 
 IDENTIFIER = "benchmark/hopper-v0"
 OBS_DIM, ACTION_DIM, STEPS_PER_EPISODE = 11, 3, 770  # as in mujoco/hopper/medium-v0: 1,327 episodes of 753 on average
@@ -84,25 +88,25 @@ def measure(repeats: int, cache: Path) -> dict[str, list[float]]:
     return seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+def main(steps: int = 1_000_000, repeats: int = 5) -> None:
+    """Print the table.
+
+    Args:
+        steps: Of the dataset.
+        repeats: Turns that each way has; medians are compared.
+    """
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MINARI_DATASETS_PATH"] = folder
-        write_dataset(arguments.steps)
+        write_dataset(steps)
         measure(1, Path(folder) / "cache")  # imports and page cache
-        seconds = measure(arguments.repeats, Path(folder) / "cache")
-    slowest = statistics.median(seconds["iterate_episodes"])
-    print(f"{arguments.steps:,} steps, medians of {arguments.repeats}, measured in turns")
-    print(f"{'way':<18}{'seconds':>9}{'ratio':>9}{'target':>9}")
+        seconds = measure(repeats, Path(folder) / "cache")
+    slowest, rows = statistics.median(seconds["iterate_episodes"]), []
     for name, measured in seconds.items():
         median = statistics.median(measured)
         target = f"{TARGETS[name]:.0f} ×" if name in TARGETS else ""
-        print(f"{name:<18}{median:>9.3f}{slowest / median:>7.1f} ×{target:>9}")
+        rows.append([name, f"{median:.3f}", f"{slowest / median:.1f} ×", target])
+    report(["way", "seconds", "ratio", "target"], rows)
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        main()
+    start(main)

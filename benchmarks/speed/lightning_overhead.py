@@ -17,12 +17,11 @@ if not __package__:
 
 import lightning as L
 import torch
-from jsonargparse import auto_cli
 from lightning.pytorch.callbacks import Callback, Timer
 
-from benchmarks.speed.timing import machine
+from benchmarks.program import start
+from benchmarks.speed.report import report
 from diffsr_hub.data.episodes import Episodes, Part
-from diffsr_hub.errors import exit_codes
 from pretrain.callbacks import StopWhenAsked
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
@@ -126,15 +125,10 @@ def main(batch_size: int = 256, steps: int = 1_000, rounds: int = 5) -> None:
         for _ in range(rounds)
     ]
     bare, alone, lightning = (statistics.median(column) for column in zip(*turns, strict=True))
-    print(f"python benchmarks/speed/lightning_overhead.py --batch_size {batch_size} --steps {steps} --rounds {rounds}")
-    print(f"{machine()}\n")
-    print("| batch | bare loop, ms per step | Lightning with nothing attached | ratio | as we set it up | ratio |")
-    print("|---|---|---|---|---|---|")
-    print(
-        f"| {batch_size} | {bare:.2f} | {alone:.2f} | {alone / bare:.2f} | {lightning:.2f} | {lightning / bare:.2f} |"
-    )
+    head = ["batch", "bare loop, ms per step", "Lightning with nothing attached", "ratio", "as we set it up", "ratio"]
+    ours = [f"{alone:.2f}", f"{alone / bare:.2f}", f"{lightning:.2f}", f"{lightning / bare:.2f}"]
+    report(head, [[str(batch_size), f"{bare:.2f}", *ours]])
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

@@ -13,13 +13,13 @@ if not __package__:
 
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
-from benchmarks.speed.timing import machine, take_turns
+from benchmarks.program import start
+from benchmarks.speed.report import report
+from benchmarks.speed.timing import take_turns
 from diffsr_hub.data.cache.arrays import open_mapped
 from diffsr_hub.data.episodes import Episodes, Part
 from diffsr_hub.data.images import Stack
-from diffsr_hub.errors import exit_codes
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import Batches
 from pretrain.fit import build_model, build_module
@@ -77,11 +77,9 @@ def main(steps: int = 25_000, batch_size: int = 256, rounds: int = 9, count: int
     with tempfile.TemporaryDirectory() as folder:
         parts = [mapped_part(Path(folder) / str(i), steps) for i in range(45)]
         seconds = take_turns({str(n): updates(parts[:n], batch_size, count) for n in (1, 10, 45)}, rounds)
-    print(machine(), f"\n\n| tasks | ms per update, batch {batch_size} | against one task |\n|---|---|---|")
-    for name, value in seconds.items():
-        print(f"| {name} | {value / count * 1e3:.2f} | {value / seconds['1']:.2f} × |")
+    rows = [[name, f"{value / count * 1e3:.2f}", f"{value / seconds['1']:.2f} ×"] for name, value in seconds.items()]
+    report(["tasks", f"ms per update, batch {batch_size}", "against one task"], rows)
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main)
+    start(main)

@@ -15,11 +15,10 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import gymnasium as gym
-from jsonargparse import auto_cli
 
-import diffsr_hub.suites.meta_world.environment  # noqa: F401 (registers the tasks)
-from benchmarks.speed.timing import machine
-from diffsr_hub.errors import exit_codes
+from benchmarks.program import start
+from benchmarks.speed.report import report
+from diffsr_hub.suites.meta_world.environment import EPISODE_STEPS  # registers the tasks, too
 from diffsr_hub.suites.meta_world.suite import META_WORLD
 from pretrain.behaviour.scripted import NOISE_LEVELS, Job, play_episode
 from pretrain.collect import collect
@@ -51,6 +50,16 @@ def collecting(group: str, steps: int, processes: int) -> tuple[float, float]:
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
+def row(task: str, own_step: dict[str, float]) -> list[str]:
+    """Measure one task, and note the seconds of one step of its own."""
+    ways = [("random", 0.0), *(("scripted", noise) for noise in NOISE_LEVELS)]
+    jobs = [Job(task, *way, 0, number) for number, way in enumerate(ways)]
+    own, played = own_seconds(task, jobs)
+    count = EPISODE_STEPS * len(jobs)
+    own_step[task] = own / count
+    return [task, f"{count / own:,.0f}", f"{count / played:,.0f}", f"{own / played:.2f}"]
+
+
 def main(group: str = "metaworld/ml10-test", steps: int = 10_000) -> None:
     """Print the tables.
 
@@ -59,17 +68,13 @@ def main(group: str = "metaworld/ml10-test", steps: int = 10_000) -> None:
         steps: of each dataset that the program collects.
     """
     warnings.simplefilter("ignore")
-    print(machine(), "\n")
-    print("| task | own steps / s | played steps / s | ratio |\n|---|---|---|---|")
-    total = 0.0
-    for task in META_WORLD.members(group):
-        ways = [("random", 0.0), *(("scripted", noise) for noise in NOISE_LEVELS)]
-        jobs = [Job(task, *way, 0, number) for number, way in enumerate(ways)]
-        own, played = own_seconds(task, jobs)
-        count = 500 * len(jobs)
-        total += own / count * steps
-        print(f"| {task} | {count / own:,.0f} | {count / played:,.0f} | {own / played:.2f} |", flush=True)
-    cores, done = len(os.sched_getaffinity(0)), steps * len(META_WORLD.members(group))
+    own_step: dict[str, float] = {}
+    report(
+        ["task", "own steps / s", "played steps / s", "ratio"],
+        (row(task, own_step) for task in META_WORLD.members(group)),
+    )
+    cores, done = len(os.sched_getaffinity(0)), steps * len(own_step)
+    total = steps * sum(own_step.values())
     used, alone = collecting(group, steps, processes=1)
     _, together = collecting(group, steps, processes=cores)
     print(
@@ -80,5 +85,4 @@ def main(group: str = "metaworld/ml10-test", steps: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main)
+    start(main)

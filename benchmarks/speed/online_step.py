@@ -16,13 +16,13 @@ if not __package__:
 
 import gymnasium as gym
 import torch
-from jsonargparse import auto_cli
 from stable_baselines3 import SAC
 
+from benchmarks.program import start
 from benchmarks.speed.floor import RecordProducts
-from benchmarks.speed.timing import machine, take_turns
+from benchmarks.speed.report import report
+from benchmarks.speed.timing import take_turns
 from diffsr_hub import DiffSR
-from diffsr_hub.errors import exit_codes
 from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder
 from finetune.running.training import Training
@@ -107,15 +107,13 @@ def main(batch_size: int = 256, rounds: int = 15, steps: int = 20) -> None:
             candidates[name] = several(step, steps)
             candidates[f"{name}: its products alone"] = several(step.floor(), steps)
         seconds = take_turns(candidates, rounds)
-    print(f"python benchmarks/speed/online_step.py --batch_size {batch_size} --rounds {rounds}\n{machine()}\n")
-    print("| one environment step with one update | ms | × SAC | × its products |\n|---|---|---|---|")
-    reference = seconds["SAC (Stable-Baselines3)"]
+    reference, rows = seconds["SAC (Stable-Baselines3)"], []
     for name, value in seconds.items():
         floor = seconds.get(f"{name}: its products alone")
         ratio = "" if floor is None else f"{value / floor:.2f}"
-        print(f"| {name} | {1e3 * value / steps:.2f} | {value / reference:.2f} | {ratio} |")
+        rows.append([name, f"{1e3 * value / steps:.2f}", f"{value / reference:.2f}", ratio])
+    report(["one environment step with one update", "ms", "× SAC", "× its products"], rows)
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

@@ -17,10 +17,11 @@ if not __package__:
 import gymnasium as gym
 import numpy as np
 import torch
-from jsonargparse import auto_cli
 
 import diffsr_hub.suites.pixels.environment  # noqa: F401 (registers the ids)
-from benchmarks.speed.timing import machine, take_turns
+from benchmarks.program import start
+from benchmarks.speed.report import report
+from benchmarks.speed.timing import take_turns
 from diffsr_hub.suites.pixels.names import pixels_id
 
 ENVIRONMENTS = (
@@ -42,7 +43,7 @@ def gymnasiums(env: Any) -> None:
     env.render()
 
 
-def row(env_id: str, size: int, rounds: int) -> str:
+def row(env_id: str, size: int, rounds: int) -> list[str]:
     """The line of one environment."""
     seen: Any = gym.make(pixels_id(env_id), size=size, stack=1).unwrapped
     own: Any = gym.make(env_id, render_mode="rgb_array", width=size, height=size)
@@ -59,7 +60,8 @@ def row(env_id: str, size: int, rounds: int) -> str:
         seconds = take_turns(candidates, rounds)
     theirs, ours = 1 / seconds["own"], PICTURES / seconds["ours"]
     step_us = 1e6 * seconds["step"] / PICTURES
-    return f"| {env_id} | {theirs:,.0f} | {ours:,.0f} | {ours / theirs:.0f} | {1e6 / ours:,.0f} | {step_us:,.0f} |"
+    numbers = [f"{value:,.0f}" for value in (theirs, ours, ours / theirs, 1e6 / ours, step_us)]
+    return [env_id, *numbers]
 
 
 def main(size: int = 64, rounds: int = 11, environments: tuple[str, ...] = ENVIRONMENTS) -> None:
@@ -74,12 +76,9 @@ def main(size: int = 64, rounds: int = 11, environments: tuple[str, ...] = ENVIR
     os.environ["LP_NUM_THREADS"] = "0"  # both draw in the thread whose time is counted
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print(f"python benchmarks/speed/rendering.py --size {size} --rounds {rounds}\n{machine()}\n")
-    print("| environment | Gymnasium's, pictures / s | ours | ratio | ours, µs | a step of the environment, µs |")
-    print("|---|---|---|---|---|---|")
-    for env_id in environments:
-        print(row(env_id, size, rounds), flush=True)
+    columns = ["environment", "Gymnasium's, pictures / s", "ours", "ratio", "ours, µs", "a step of the environment, µs"]
+    report(columns, (row(env_id, size, rounds) for env_id in environments))
 
 
 if __name__ == "__main__":
-    auto_cli(main, as_positional=False)
+    start(main)

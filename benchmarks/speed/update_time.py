@@ -15,12 +15,12 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import torch
-from jsonargparse import auto_cli
 
+from benchmarks.program import start
 from benchmarks.speed.floor import RecordProducts
-from benchmarks.speed.timing import machine, take_turns
+from benchmarks.speed.report import report
+from benchmarks.speed.timing import take_turns
 from diffsr_hub import DiffSR, Transitions
-from diffsr_hub.errors import exit_codes
 from pretrain.datamodule import NoisyBatch, stratified_levels
 from pretrain.module import DiffSRModule
 
@@ -76,7 +76,6 @@ def main(batch_size: int = 256, rounds: int = 15, robots: tuple[str, ...] = tupl
         robots: Which observation and action sizes.
     """
     torch.set_num_threads(1)
-    print(f"python benchmarks/speed/update_time.py --batch_size {batch_size} --rounds {rounds}\n{machine()}\n")
     columns = [
         "robot (obs)",
         "ours",
@@ -91,13 +90,11 @@ def main(batch_size: int = 256, rounds: int = 15, robots: tuple[str, ...] = tupl
         "matrix, authors' network",
         "/ ours",
     ]
-    print("Milliseconds per update, and ratios.\n")
-    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    for robot in robots:
-        print(row(robot, batch_size, rounds), flush=True)
+    rows = (row(robot, batch_size, rounds) for robot in robots)
+    report(columns, rows, note="Milliseconds per update, and ratios.")
 
 
-def row(robot: str, batch_size: int, rounds: int) -> str:
+def row(robot: str, batch_size: int, rounds: int) -> list[str]:
     """Measure one robot's sizes."""
     obs_dim, action_dim = ROBOTS[robot]
     ours = Update(obs_dim, action_dim, batch_size)
@@ -118,7 +115,7 @@ def row(robot: str, batch_size: int, rounds: int) -> str:
     seconds = take_turns(quick | big, rounds)
     ms = {name: 1e3 * value / (QUICK if name in quick else 1) for name, value in seconds.items()}
     ours_ms = ms["ours"]
-    cells = [
+    return [
         f"{robot} ({obs_dim})",
         f"{ours_ms:.2f}",
         f"{ms['floor']:.2f}",
@@ -132,7 +129,6 @@ def row(robot: str, batch_size: int, rounds: int) -> str:
         f"{ms['authors']:.0f}",
         f"{ms['authors'] / ours_ms:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 class Repeat:
@@ -148,5 +144,4 @@ class Repeat:
 
 
 if __name__ == "__main__":
-    with exit_codes():
-        auto_cli(main, as_positional=False)
+    start(main)

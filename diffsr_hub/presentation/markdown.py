@@ -1,6 +1,6 @@
 """Markdown tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 UNKNOWN = "–"
 """in a cell whose number is not known"""
@@ -12,10 +12,23 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     Raises:
         ValueError: The rows are of different lengths.
     """
-    head, *others = rows
-    if any(len(row) != len(head) for row in others):
-        raise ValueError(f"the rows of a table have {sorted({len(row) for row in rows})} cells")
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others))
+    return "\n".join(markdown_lines(rows))
+
+
+def markdown_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table, each as soon as there is its row.
+
+    Raises:
+        ValueError: The rows are of different lengths.
+    """
+    columns = 0
+    for row in rows:
+        if columns and len(row) != columns:
+            raise ValueError(f"a row of a table has {len(row)} cells, the first has {columns}")
+        yield f"| {' | '.join(row)} |"
+        if not columns:
+            columns = len(row)
+            yield f"| {' | '.join(['---'] * columns)} |"
 
 
 def in_cell(name: str) -> str:
