@@ -1,6 +1,9 @@
 """No error and no page advises to install an extra that does not exist."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -35,3 +38,13 @@ def test_every_advice_names_extras_that_exist() -> None:
 def test_extras_of_extras_exist() -> None:
     named = re.findall(r"diffsr-hub\[([^\]]+)\]", str(PROJECT["optional-dependencies"]))
     assert set(",".join(named).split(",")) <= EXTRAS
+
+
+@pytest.mark.parametrize("extra", sorted({verb.extra for verb in cli.VERBS.values()} - {None}))
+def test_a_verb_finds_all_that_it_imports_in_its_extra(extra: str) -> None:
+    verbs = [name for name, verb in cli.VERBS.items() if verb.extra == extra]
+    program = [sys.executable, str(Path(__file__).with_name("hidden.py")), extra, *verbs]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("usage:") == len(verbs)
