@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError, on_one_line, plain
 
+SEEDS = 2**31
+"""how many seeds there are for `reset`, from 0: some environments keep theirs in 32 bits with a sign"""
 STEP, RESET = ("observation", "reward", "terminated", "truncated", "info"), ("observation", "info")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.success import succeeded
+from finetune.acting.answers import SEEDS
 from finetune.acting.environments import different_episodes, make_for_evaluation
 
 MAX_ENVIRONMENTS = 16
@@ -73,10 +74,12 @@ def evaluate(policy: Policy, env_id: str, episodes: int, seed: int) -> Evaluatio
         seed: Of the first episode; the next ones count on from it.
 
     Raises:
-        UserError: No episodes are asked for, or more than differ, or the environment raised, gave an answer that cannot
-            be used, or ended no episode.
+        UserError: No episodes are asked for, or more than differ or have seeds; or the environment raised, gave an
+            answer that cannot be used, or ended no episode.
     """
     check_episodes(env_id, episodes)
+    if not 0 <= seed <= SEEDS - episodes:
+        raise UserError(f"the seeds of episodes must be from 0 to {SEEDS - 1}, got {seed} for the first of {episodes}")
     envs = [make_for_evaluation(env_id) for _ in range(min(episodes, MAX_ENVIRONMENTS))]
     try:
         parts = [

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffsr_hub.transitions import Transitions
+from finetune.acting.answers import SEEDS
 from finetune.learning.n_step import NStepQueue
 from finetune.learning.replay import Batch
 
@@ -158,7 +159,7 @@ class Interaction:
     def _reset(self) -> None:
         """Begin the next episode where one has ended."""
         seeds: list[int | None] = [
-            int(np.random.SeedSequence([self.seed, i, number]).generate_state(1)[0])
+            int(np.random.SeedSequence([self.seed, i, number]).generate_state(1)[0]) % SEEDS
             for i, number in enumerate(self.episode)
         ]
         answer = self.envs.reset(seed=seeds, options={"reset_mask": self.ended})

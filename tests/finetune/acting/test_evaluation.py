@@ -126,6 +126,13 @@ def test_no_episodes_are_refused(episodes):
         evaluate(small_agent(), "test/Faulty-v0", episodes, seed=0)
 
 
+@pytest.mark.parametrize(("seed", "episodes"), [(-1, 1), (2**31, 1), (2**31 - 1, 2)])
+def test_seeds_that_not_every_environment_takes_are_refused(seed, episodes):
+    with pytest.raises(UserError, match=rf"seeds of episodes must be from 0 to 2147483647, got {seed} for the first"):
+        evaluate(small_agent(), "test/Faulty-v0", episodes, seed)
+    assert len(evaluate(small_agent(), "test/Faulty-v0", 1, seed=2**31 - 1).returns) == 1
+
+
 @pytest.mark.parametrize("fault", ["raise", "nan_obs", "nan_reward", "raise_in_reset"])
 def test_a_failing_environment_is_one_line(fault):
     Faulty.fails(fault, at=0 if fault == "raise_in_reset" else 13)

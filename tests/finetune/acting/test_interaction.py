@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,21 @@ def test_episodes_have_seeds_of_their_own():
     assert len(set(starts)) == 18
     again = interaction(num_envs=3, seed=0)
     assert tuple(again.observe()[0].tolist()) == starts[0]
+
+
+def test_every_environment_takes_the_seeds(monkeypatch):
+    """Also those that keep a seed in 32 bits with a sign; smaller seeds are what they always were."""
+    given, reset = [], Faulty.reset
+
+    def note(self, *, seed=None, options=None):
+        given.append(seed)
+        return reset(self, seed=seed, options=options)
+
+    monkeypatch.setattr(Faulty, "reset", note)
+    play(interaction(num_envs=3, seed=7), 55)
+    drawn = [int(np.random.SeedSequence([7, i, number]).generate_state(1)[0]) for number in range(6) for i in range(3)]
+    assert given == [seed % 2**31 for seed in drawn] and any(seed >= 2**31 for seed in drawn)
+    assert all(0 <= seed < 2**31 for seed in given) and len(set(given)) == len(given)
 
 
 @pytest.mark.parametrize("env_id", ["test/Faulty-v0", "Hopper-v5", "diffsr/Hopper-ice-v0"])
