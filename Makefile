@@ -34,6 +34,7 @@ format: install ## rewrite what ruff can
 bench: install ## the tables of docs/benchmarks.md
 	$(BIN)/python benchmarks/speed/update_time.py
 	$(BIN)/python benchmarks/speed/lightning_overhead.py
+	$(BIN)/python benchmarks/speed/lightning_overhead.py --batch_size 1024
 	$(BIN)/python benchmarks/speed/data_loading.py
 	$(BIN)/python benchmarks/speed/online_step.py
 	$(BIN)/python benchmarks/speed/acting.py

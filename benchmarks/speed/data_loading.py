@@ -2,7 +2,7 @@
 
 Everything is measured in one run, in turns, so that a busy machine slows all of them alike; compare the ratios.
 
-    python benchmarks/speed/data_loading.py [--steps 1000000] [--repeats 5]
+    python benchmarks/speed/data_loading.py --steps 1000000 --repeats 5
 """
 
 import os
