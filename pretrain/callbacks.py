@@ -1,12 +1,9 @@
-"""What happens around the training steps: progress, a clean stop on Ctrl-C, checkpoints that are never half written."""
+"""What happens around the training steps: progress, a clean stop when asked, checkpoints that are whole."""
 
 import io
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning as L
@@ -14,10 +11,10 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.atomic import write_bytes
+from diffsr_hub.runs.interrupt import StopRequest
 from pretrain.module import LOG_EVERY
 
 
@@ -88,39 +85,26 @@ class Progress(TQDMProgressBar):
 
 
 class StopWhenAsked(Callback):
-    """On Ctrl-C finish the step, save, and stop; a second Ctrl-C interrupts at once. On SIGTERM save, too.
+    """Finish the step, save, and stop, as soon as a stop is asked for.
 
-    All processes of a run agree on the step at which they stop.
+    All processes of a run agree on the step at which they stop, for which they ask each other every `LOG_EVERY` steps.
 
     Args:
         checkpoint: Where to save.
     """
 
     def __init__(self, checkpoint: Path) -> None:
-        self.checkpoint, self.asked, self.stopped = checkpoint, False, False
+        self.checkpoint, self.request, self.stopped = checkpoint, StopRequest(), False
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take Ctrl-C while the context lasts."""
-        before = signal.signal(signal.SIGINT, self._ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Take the signals back: Lightning takes SIGTERM just before, and would raise an error between two steps."""
+        if threading.current_thread() is threading.main_thread():
+            self.request.take_signals()
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        """Stop at the end of a logging window, where nothing is half counted."""
-        if trainer.global_step % LOG_EVERY == 0 and trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+        """Stop where a stop was asked for, of any process."""
+        if trainer.world_size > 1 and trainer.global_step % LOG_EVERY:
+            return
+        if trainer.strategy.reduce_boolean_decision(self.request.asked, all=False):
             trainer.save_checkpoint(self.checkpoint)
             trainer.should_stop = self.stopped = True
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Save on SIGTERM, with which a cluster takes its machine back: Lightning raises it between two steps."""
-        if isinstance(exception, SIGTERMException):
-            trainer.save_checkpoint(self.checkpoint)
-            self.stopped = True

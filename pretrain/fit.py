@@ -23,16 +23,18 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from diffsr_hub.data import Episodes, load, resolve, split_by_episode
+from diffsr_hub.data import Episodes, Resolution, load, resolve, split_by_episode
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.model.encoder import DiffSR
+from diffsr_hub.runs.interrupt import Stopped
 from pretrain.callbacks import AtomicCheckpointIO, Averaging, Progress, StopWhenAsked
 from pretrain.collect import collect
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.export import export
 from pretrain.module import LOG_EVERY, DiffSRModule
-from pretrain.provenance import device_name, facts
+from pretrain.provenance import Trained, device_name, facts
+from pretrain.ranks import check_same, cluster_environment, take_turns
 from pretrain.run_folder import RunFolder
 
 DESCRIPTION = """Learn a Diffusion Spectral Representation from a Minari dataset (Algorithm 1 of arXiv 2406.16121).
@@ -82,8 +84,12 @@ def build_data(
     )
 
 
-def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked, timer: Timer) -> L.Trainer:
-    """Lightning's Trainer with sparse logging, whole batches and steps as the only unit of progress."""
+def build_trainer(config: PretrainConfig, folder: RunFolder) -> L.Trainer:
+    """Lightning's Trainer with sparse logging, whole batches and steps as the only unit of progress.
+
+    Raises:
+        UserError: The devices cannot be used, or other processes were started than the settings say.
+    """
     checkpoint = ModelCheckpoint(
         dirpath=folder.checkpoints,
         filename=folder.last_checkpoint.stem,
@@ -92,77 +98,103 @@ def build_trainer(config: PretrainConfig, folder: RunFolder, stop: StopWhenAsked
     )
     callbacks: list[Callback] = [Averaging(decay=config.ema_decay)] if config.ema_decay else []
     callbacks += [Progress()] if config.progress else []
-    callbacks += [timer, stop, checkpoint]
-    several = config.devices * config.num_nodes > 1
-    return L.Trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.num_nodes,
-        strategy="ddp" if several else "auto",
-        max_steps=config.max_steps,
-        max_epochs=-1,
-        val_check_interval=config.validate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        gradient_clip_val=config.gradient_clip or None,
-        log_every_n_steps=LOG_EVERY,
-        logger=[CSVLogger(folder.logs, name="csv"), TensorBoardLogger(folder.logs, name="tensorboard")],
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
-        use_distributed_sampler=False,
-        enable_progress_bar=config.progress,
-        enable_model_summary=False,
-        default_root_dir=folder.path,
-    )
-
-
-def train(
-    config: PretrainConfig, folder: RunFolder, module: DiffSRModule, data: TransitionDataModule
-) -> tuple[float, str]:
-    """Run Lightning's loop, from the last checkpoint where there is one; returns the seconds in all and the device.
-
-    Raises:
-        UserError: The devices, the run folder or the checkpoint cannot be used, or the loss diverged.
-        KeyboardInterrupt: Ctrl-C or SIGTERM, after everything was saved; or Ctrl-C twice, at once.
-    """
-    stop, timer = StopWhenAsked(folder.last_checkpoint), Timer()
+    callbacks += [Timer(), StopWhenAsked(folder.last_checkpoint), checkpoint]
+    processes = config.devices * config.num_nodes
+    environment = cluster_environment(processes)
     try:
-        trainer = build_trainer(config, folder, stop, timer)
+        return L.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            strategy="ddp" if processes > 1 else "auto",
+            max_steps=config.max_steps,
+            max_epochs=-1,
+            val_check_interval=config.validate_every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            gradient_clip_val=config.gradient_clip or None,
+            log_every_n_steps=LOG_EVERY,
+            logger=[CSVLogger(folder.logs, name="csv"), TensorBoardLogger(folder.logs, name="tensorboard")],
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO(), *environment],
+            use_distributed_sampler=False,
+            enable_progress_bar=config.progress,
+            enable_model_summary=False,
+            default_root_dir=folder.path,
+        )
     except (MisconfigurationException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"accelerator {config.accelerator} with devices {config.devices}: {reason}") from error
-    folder.prepare(config, data.episodes.provenance)
-    resume_from = folder.last_checkpoint if config.resume and folder.last_checkpoint.is_file() else None
-    with stop.listening():
+
+
+def train(trainer: L.Trainer, folder: RunFolder, module: DiffSRModule, data: TransitionDataModule) -> Trained:
+    """Run Lightning's loop, from the last checkpoint where there is one.
+
+    Raises:
+        UserError: The checkpoint cannot be used, or the loss diverged.
+        Stopped: A stop was asked for, and everything was saved; Ctrl-C twice interrupts at once.
+    """
+    (stop,) = (callback for callback in trainer.callbacks if isinstance(callback, StopWhenAsked))  # type: ignore[attr-defined]
+    (timer,) = (callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    resume_from = folder.last_checkpoint if folder.last_checkpoint.is_file() else None
+    with stop.request.listening():
         try:
             trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
-        except SystemExit as error:  # what Lightning makes of a KeyboardInterrupt, and of SIGTERM
-            if not stop.stopped:
-                raise KeyboardInterrupt from error
+        except SystemExit as error:  # what Lightning makes of a KeyboardInterrupt
+            raise KeyboardInterrupt from error
     if stop.stopped:
-        say(f"stopped at step {trainer.global_step} of {config.max_steps} and saved")
+        say(f"stopped at step {trainer.global_step} of {trainer.max_steps} and saved")
         say(f"to go on: diffsr pretrain --resume {shlex.quote(str(folder.path))}")
-        raise KeyboardInterrupt
-    return timer.time_elapsed("train"), device_name(trainer.strategy.root_device)
+        raise Stopped
+    return Trained(trainer.global_step, timer.time_elapsed("train"), device_name(trainer.strategy.root_device))
+
+
+def steps_made(folder: RunFolder) -> int:
+    """Updates up to the last checkpoint of a run; 0 where it has none.
+
+    Raises:
+        UserError: The checkpoint is damaged.
+    """
+    if not folder.last_checkpoint.is_file():
+        return 0
+    return int(AtomicCheckpointIO().load_checkpoint(folder.last_checkpoint, weights_only=True)["global_step"])
+
+
+def find_data(config: PretrainConfig) -> tuple[Resolution, Episodes]:
+    """The datasets that the settings name, and what is in them."""
+    resolution = resolve(config.datasets, tiers=config.tier_names, download=config.download, collect=collect, say=say)
+    return resolution, load(resolution.ids)
+
+
+def split(config: PretrainConfig, episodes: Episodes, ids: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """The episodes to train on, and those that are held out.
+
+    Raises:
+        UserError: They are too few.
+    """
+    train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
+    if not len(validation_ids):
+        raise UserError(f"{', '.join(ids)}: one episode each; two of one are needed, one to be held out")
+    if len(episodes.indices(validation_ids)) < 2:
+        raise UserError(f"one step is held out of {', '.join(ids)}; raise --validation_fraction")
+    return train_ids, validation_ids
 
 
 def run(config: PretrainConfig) -> Path:
     """Data, training, export; returns the encoder's folder."""
     torch.set_num_threads(config.threads)
     quieten_lightning()
-    resolution = resolve(config.datasets, tiers=config.tier_names, download=config.download, collect=collect, say=say)
-    episodes = load(resolution.ids)
-    train_ids, validation_ids = split_by_episode(episodes, config.validation_fraction, config.seed)
-    if not len(validation_ids):
-        raise UserError(f"{', '.join(resolution.ids)}: one episode each; two of one are needed, one to be held out")
-    if len(episodes.indices(validation_ids)) < 2:
-        raise UserError(f"one step is held out of {', '.join(resolution.ids)}; raise --validation_fraction")
     folder = RunFolder.of(config)
+    trainer = build_trainer(config, folder)
+    resolution, episodes = take_turns(trainer.strategy, lambda: find_data(config))
+    check_same(trainer.strategy, "data", [(entry["id"], entry["sha256"]) for entry in episodes.provenance])
+    parts = split(config, episodes, resolution.ids)
     L.seed_everything(config.seed, verbose=False)
-    module = build_module(config, build_model(config, episodes, train_ids))
-    data = build_data(config, module.model, episodes, train_ids, validation_ids)
-    made_of = facts(config, episodes, resolution, *train(config, folder, module, data))
-    leave_encoder(module.model, folder, made_of, data, (train_ids, validation_ids))
+    module = build_module(config, build_model(config, episodes, parts[0]))
+    data = build_data(config, module.model, episodes, *parts)
+    with folder.in_use(config, episodes.provenance, steps_made(folder)):
+        trained = train(trainer, folder, module, data)
+        leave_encoder(module.model, folder, facts(config, episodes, resolution, trained, folder.history()), data, parts)
     return folder.encoder
 
 

@@ -2,13 +2,25 @@
 
 import os
 import platform
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 
 from diffsr_hub.data import Episodes, Resolution, software
 from diffsr_hub.runs.command import command_line
 from pretrain.config import PretrainConfig
+
+
+class Trained(NamedTuple):
+    """What a training has done."""
+
+    steps: int
+    """updates, over all starts"""
+    seconds: float
+    """of the last start"""
+    device: str
+    """see `device_name`"""
 
 
 def command(config: PretrainConfig) -> str:
@@ -22,9 +34,17 @@ def device_name(device: torch.device) -> str:
 
 
 def facts(
-    config: PretrainConfig, episodes: Episodes, resolution: Resolution, seconds: float, device: str
+    config: PretrainConfig, episodes: Episodes, resolution: Resolution, trained: Trained, history: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the encoder was made of and on, for `dataset.json` and the card."""
+    """What the encoder was made of and on, for `dataset.json` and the card.
+
+    Args:
+        config: Of the run as it was last started.
+        episodes: The data.
+        resolution: Where they came from.
+        trained: What was done.
+        history: How the run was started, and what was changed when it was resumed; empty where nothing was.
+    """
     return {
         "datasets": episodes.provenance,
         "source": resolution.source,
@@ -33,14 +53,15 @@ def facts(
         "action_high": episodes.action_high,
         "software": software(),
         "training": {
-            "command": command(config),
-            "max_steps": config.max_steps,
+            "command": command(replace(config, **history["started"]) if history else config),
+            **({"changes": history["changes"]} if history else {}),
+            "max_steps": trained.steps,
             "batch_size": config.batch_size,
             "seed": config.seed,
             "transitions": episodes.num_transitions,
             "episodes": episodes.num_episodes,
-            "seconds": round(seconds, 1),
-            "device": f"{config.devices * config.num_nodes} x {device}, {platform.machine()}, "
+            "seconds": round(trained.seconds, 1),
+            "device": f"{config.devices * config.num_nodes} x {trained.device}, {platform.machine()}, "
             f"{os.cpu_count()} cores, {config.threads} thread(s) per process",
         },
     }

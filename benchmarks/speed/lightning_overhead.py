@@ -17,12 +17,11 @@ if not __package__:
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Timer
+from lightning.pytorch.callbacks import Callback
 
 from benchmarks.program import start
 from benchmarks.speed.report import report
 from diffsr_hub.data.episodes import Episodes, Part
-from pretrain.callbacks import StopWhenAsked
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.fit import build_model, build_module, build_trainer, quieten_lightning
@@ -66,7 +65,7 @@ def lightning_loop(config: PretrainConfig, episodes: Episodes, *, attached: bool
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         run = RunFolder(Path(folder))
-        trainer = build_trainer(config, run, StopWhenAsked(run.last_checkpoint), Timer())
+        trainer = build_trainer(config, run)
         if not attached:
             trainer.callbacks, trainer.loggers = [], []  # type: ignore[attr-defined]
             module._log_means = lambda values: None

@@ -97,9 +97,10 @@ def pretrain(size: Size, seed: int, updates: int, place: Path, datasets: Path | 
     L.seed_everything(seed, verbose=False)
     module = fit.build_module(config, fit.build_model(config, episodes, learned))
     data = fit.build_data(config, module.model, episodes, learned, held_out)
-    seconds, _ = fit.train(config, folder, module, data)
-    module.model.cpu().eval().save_pretrained(folder.encoder)
-    print(f"{size.name} seed {seed}: {updates:,} updates, {seconds:.0f} s", flush=True)
+    with folder.in_use(config, episodes.provenance, fit.steps_made(folder)):
+        trained = fit.train(fit.build_trainer(config, folder), folder, module, data)
+        module.model.cpu().eval().save_pretrained(folder.encoder)
+    print(f"{size.name} seed {seed}: {updates:,} updates, {trained.seconds:.0f} s", flush=True)
 
 
 def result_file(place: Path, probe: str, count: int) -> Path:

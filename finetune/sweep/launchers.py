@@ -70,9 +70,11 @@ def execute(program: Program) -> int:
         )
         try:
             return _wait(child, program.stop)
-        except BaseException:  # such as what submitit raises when the time of the job is nearly up
+        except BaseException as error:
             child.terminate()
-            child.wait()
+            code = child.wait()
+            if isinstance(error, Exception):  # what submitit raises when the time of the job is nearly up
+                return code
             raise
 
 

@@ -72,23 +72,18 @@ def test_a_damaged_checkpoint_is_named_in_one_line(place):
     assert "\n" not in str(error.value)
 
 
-def test_a_second_ctrl_c_does_not_wait(tmp_path):
-    before, stop = signal.getsignal(signal.SIGINT), StopWhenAsked(tmp_path / "last.ckpt")
-    with stop.listening():
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.asked and not stop.stopped
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-@pytest.mark.parametrize(("step", "asked", "stops"), [(100, True, True), (99, True, False), (100, False, False)])
-def test_it_stops_at_the_end_of_a_window_and_saves(tmp_path, step, asked, stops):
+@pytest.mark.parametrize(
+    ("step", "asked", "processes", "stops"),
+    [(99, True, 1, True), (99, False, 1, False), (99, True, 2, False), (100, True, 2, True), (100, False, 2, False)],
+)
+def test_it_saves_and_stops_after_the_step_or_where_processes_agree(tmp_path, step, asked, processes, stops):
     saved: list[Path] = []
     agree = SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision)
-    trainer: Any = SimpleNamespace(global_step=step, strategy=agree, save_checkpoint=saved.append, should_stop=False)
+    trainer: Any = SimpleNamespace(
+        global_step=step, world_size=processes, strategy=agree, save_checkpoint=saved.append, should_stop=False
+    )
     stop = StopWhenAsked(tmp_path / "last.ckpt")
-    stop.asked = asked
+    stop.request.asked = asked
     stop.on_train_batch_end(trainer)
     assert trainer.should_stop == stop.stopped == stops
     assert saved == [tmp_path / "last.ckpt"] * stops

@@ -79,6 +79,7 @@ def test_a_run_leaves_exactly_these_files(finished):
     events = {file for file in files if re.fullmatch(r"logs/tensorboard/version_0/events\.out\.tfevents\.\S+", file)}
     assert len(events) == 1
     assert files - events == {
+        ".lock",
         "config.yaml",
         "dataset.json",
         "checkpoints/last.ckpt",
@@ -179,6 +180,30 @@ def test_a_longer_run_is_the_continuation_of_a_shorter_one(pretrain: Pretrain, f
     assert read("--config", "shorter/config.yaml").max_steps == 150
 
 
+def recorded(run: str) -> tuple[dict[str, Any], str]:
+    folder = Path(run, "encoder")
+    return json.loads((folder / "dataset.json").read_text())["training"], (folder / "README.md").read_text()
+
+
+def test_the_record_of_a_resumed_run_says_what_happened(pretrain: Pretrain, finished):
+    assert "changes" not in recorded(str(finished))[0]
+    pretrain("run", "--max_steps", "100", "--learning_rate", "1e-3")
+    before = weights(Path("run")), recorded("run")
+    for flags in (["--max_steps", "50"], ["--learning_rate", "1e-4"]):
+        with pytest.raises(SystemExit) as ended:
+            fit.main(["--resume", "run", *flags])
+        assert ended.value.code == 2
+    assert (weights(Path("run")), recorded("run")) == before
+    fit.main(["--resume", "run", "--max_steps", "150", "--learning_rate", "1e-4"])
+    training, card = recorded("run")
+    assert training["max_steps"] == 150
+    assert "--max_steps=100" in training["command"] and "--learning_rate=0.001" in training["command"]
+    assert training["changes"] == [{"step": 100, "settings": {"max_steps": 150, "learning_rate": 1e-4}}]
+    assert "150 updates of 32" in card
+    (line,) = (line for line in card.splitlines() if line.startswith("After 100 updates it went on with "))
+    assert "max_steps=150" in line and "learning_rate=0.0001" in line
+
+
 def test_a_moved_run_goes_on(finished, pretrain: Pretrain):
     with at_step(130, crash), pytest.raises(Crash):
         pretrain("here/run")
@@ -195,18 +220,19 @@ def test_ctrl_c_saves_says_how_to_go_on_and_goes_on_bit_for_bit(pretrain: Pretra
         pretrain("a run", "--checkpoint_every", "200", *EVERYTHING)
     assert ended.value.code == 130
     shown = capsys.readouterr()
-    assert "stopped at step 100 of 200 and saved" in shown.out
+    assert "stopped at step 71 of 200 and saved" in shown.out
     assert shown.err == "interrupted\n"
     again = shlex.split(shown.out.split("to go on: ")[1].splitlines()[0])
     assert again == ["diffsr", "pretrain", "--resume", "a run"]
-    assert torch.load("a run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 100
+    assert torch.load("a run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 71
     fit.main(again[2:])
     assert weights(Path("a run")) == weights(whole)
 
 
-def test_sigterm_saves_the_very_step_and_the_run_goes_on_bit_for_bit(pretrain: Pretrain, capsys):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+def test_what_ends_a_job_saves_the_very_step_and_the_run_goes_on_bit_for_bit(pretrain: Pretrain, capsys, number):
     whole = pretrain("whole", *EVERYTHING)
-    with at_step(70, lambda: os.kill(os.getpid(), signal.SIGTERM)), pytest.raises(SystemExit) as ended:
+    with at_step(70, lambda: os.kill(os.getpid(), number)), pytest.raises(SystemExit) as ended:
         pretrain("evicted", "--checkpoint_every", "200", *EVERYTHING)
     assert ended.value.code == 130
     saved = torch.load("evicted/checkpoints/last.ckpt", weights_only=True)["global_step"]

@@ -18,11 +18,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def start(**settings: Any) -> RunFolder:
+def start(made: int = 0, **settings: Any) -> RunFolder:
     config = PretrainConfig(**settings)
     folder = RunFolder.of(config)
-    folder.prepare(config, DATA)
-    return folder
+    with folder.in_use(config, DATA, made):
+        return folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -42,7 +42,7 @@ def test_free_names_count_up():
     assert names == ["hopper", "hopper-2", "hopper-3"]
 
 
-def test_nothing_is_written_before_it_is_prepared():
+def test_nothing_is_written_before_it_is_used():
     RunFolder.of(PretrainConfig())
     assert not Path("runs").exists()
 
@@ -50,7 +50,7 @@ def test_nothing_is_written_before_it_is_prepared():
 def test_a_new_run_writes_down_its_settings_and_its_data():
     folder = start(run_dir=Path("x"), psi_hidden=(7, 8))
     assert folder.stored_config() == PretrainConfig(run_dir=Path("x"), psi_hidden=(7, 8))
-    assert set(contents(folder.path)) == {"config.yaml", "dataset.json"}
+    assert set(contents(folder.path)) == {".lock", "config.yaml", "dataset.json"}
     assert folder.stored_config(["--max_steps", "3"]).max_steps == 3
 
 
@@ -100,8 +100,8 @@ def test_changed_data_is_not_resumed_and_nothing_is_overwritten():
     config = PretrainConfig(resume=Path("x"), max_steps=5)
     changed = [DATA[0], DATA[1] | {"sha256": "3" * 64}]
     for data in (changed, DATA[:1]):
-        with pytest.raises(UserError, match="started on other data"):
-            folder.prepare(config, data)
+        with pytest.raises(UserError, match="started on other data"), folder.in_use(config, data):
+            pass
     assert contents(folder.path) == before
 
 
@@ -136,5 +136,52 @@ def test_only_the_first_process_writes(monkeypatch):
     start(run_dir=Path("x"))
     config = PretrainConfig(run_dir=Path("x"))
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    RunFolder.of(config).prepare(replace(config, max_steps=7), DATA)
+    with RunFolder.of(config).in_use(replace(config, max_steps=7), DATA):
+        pass
     assert RunFolder(Path("x")).stored_config() == config
+
+
+def test_a_folder_is_of_one_process_at_a_time():
+    folder = start(run_dir=Path("x"))
+    config = PretrainConfig(resume=Path("x"))
+    with (
+        folder.in_use(config, DATA),
+        pytest.raises(UserError, match="x is in use by process"),
+        folder.in_use(config, DATA),
+    ):
+        pass
+
+
+def test_fewer_updates_than_were_made_are_refused_and_nothing_is_overwritten():
+    folder = start(run_dir=Path("x"), max_steps=100)
+    before = contents(folder.path)
+    with pytest.raises(UserError, match="x has made 100 updates: give --max_steps 100 or more, not 50"):
+        start(100, resume=Path("x"), max_steps=50)
+    assert contents(folder.path) == before
+
+
+CHANGES = {"learning_rate": 0.5, "batch_size": 8, "lr_schedule": "constant", "weighting": "paper", "ema_decay": 0.9}
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "warmup_steps", "gradient_clip"])
+def test_settings_that_no_update_would_use_are_refused_and_others_are_noted(name):
+    change = {name: CHANGES.get(name, 3)}
+    folder = start(run_dir=Path("x"), max_steps=100)
+    before = contents(folder.path)
+    with pytest.raises(UserError, match=f"x has made all of its 100 updates, and none would use {name}="):
+        start(100, resume=Path("x"), max_steps=100, **change)
+    assert contents(folder.path) == before and folder.history() == {}
+    start(100, resume=Path("x"), max_steps=150, **change)
+    start(120, resume=Path("x"), max_steps=150, **change)
+    start(150, resume=Path("x"), max_steps=200, **change)
+    assert folder.history()["changes"] == [
+        {"step": 100, "settings": {"max_steps": 150, **change}},
+        {"step": 150, "settings": {"max_steps": 200}},
+    ]
+    assert PretrainConfig(**{**folder.history()["started"], "run_dir": None}) == PretrainConfig(max_steps=100)
+
+
+def test_what_was_not_trained_yet_may_change_without_a_note():
+    folder = start(run_dir=Path("x"))
+    start(resume=Path("x"), learning_rate=0.5)
+    assert folder.history() == {} and folder.stored_config().learning_rate == 0.5
