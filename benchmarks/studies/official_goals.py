@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from benchmarks.studies import study
 from diffsr_hub.files.json_lines import Record
 from diffsr_hub.presentation.markdown import UNKNOWN, markdown_table
+from diffsr_hub.studies.measure import SUCCESS
 from diffsr_hub.studies.statistics import estimate, iqm
 from diffsr_hub.suites.meta_world.names import NAMESPACE
 from diffsr_hub.suites.meta_world.suite import META_WORLD
@@ -51,7 +52,7 @@ def table(records: Sequence[Record], arms: Sequence[str]) -> str:
 def _tried(records: Sequence[Record], task: str, arm: str) -> list[tuple[float, float]]:
     """Of each seed that tried all goals: its success rate, and the best of its evaluations on the way."""
     found = [each for each in records if (each["env"], each["arm"]) == (task, arm) and KEY in each]
-    return [(each[KEY]["success_rate"], max(row["success_rate"] for row in each["evaluations"])) for each in found]
+    return [(each[KEY][SUCCESS.name], max(row[SUCCESS.name] for row in each["evaluations"])) for each in found]
 
 
 def _cell(seeds: list[tuple[float, float]]) -> str:

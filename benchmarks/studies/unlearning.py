@@ -18,6 +18,7 @@ from benchmarks.program import ROOT, start
 from benchmarks.studies import study
 from benchmarks.studies.results import Results
 from diffsr_hub.presentation.markdown import markdown_table
+from diffsr_hub.studies.measure import RETURN
 from diffsr_hub.studies.recorded_runs import Run
 from finetune.sweep.plan import robot
 
@@ -33,7 +34,7 @@ def table(runs: Iterable[Run]) -> str:
 
 
 def _row(run: Run) -> list[str]:
-    returns = run.measures["mean_return"]
+    returns = run.measures[RETURN.name]
     first, lowest, last = returns[0], min(returns), returns[-1]
     numbers = [f"{first:,.0f}", f"{lowest:,.0f}", f"{lowest / first:.2f}", f"{last:,.0f}"]
     return [run.env, run.arm, str(run.seed), *numbers]
