@@ -19,20 +19,19 @@ if not __package__:
 import jsonargparse
 import minari
 import numpy as np
-from minari.data_collector.episode_buffer import EpisodeBuffer
-from minari.dataset.minari_storage import MinariStorage
 from minari.namespace import create_namespace, list_local_namespaces
 
 from diffsr_hub.data.minari.ids import BUNDLED, bundled
 from diffsr_hub.data.minari.source import datasets_root, local_datasets, make_root
 from diffsr_hub.errors import UserError, exit_codes
+from diffsr_hub.runs.memory import check_memory
 from diffsr_hub.runs.software import software
+from diffsr_hub.suites.pixels.names import seen_namespace, split_namespace
+from diffsr_hub.suites.pixels.opengl import open_context
 from pretrain.behaviour.linear import Episode
 from pretrain.behaviour.mixture import Mixture, Source
 from pretrain.behaviour.sources import names, source_of
-
-_EPISODE_OVERHEAD = 1 << 15  # bytes; HDF5's own, twice what was measured
-_ZEROS = bytes(1 << 20)
+from pretrain.behaviour.writing import write_dataset
 
 Say = Callable[[str], None]
 
@@ -43,10 +42,14 @@ def collect(
     steps: int | None = None,
     seed: int = 0,
     processes: int = 0,
+    pixels: int = 0,
     overwrite: bool = False,
     say: Say = print,
 ) -> list[str]:
     """Play what comes with the project into the Minari dataset `<name>/bundled-vN`, or into those of a group.
+
+    With `pixels`, it is `<name>/pixels<size>/bundled-v0`, whose observations are pictures, one a step, and whose infos
+    hold the states. A step lasts as long as actions are repeated in the environment that is seen.
 
     The same seed gives the same arrays, bit for bit, on one machine. There is never half a dataset.
 
@@ -57,6 +60,7 @@ def collect(
             default 100,000 of a robot and 25,000 of a task.
         seed: of everything random.
         processes: how many play side by side, where episodes do not depend on each other; 0 for one on each core.
+        pixels: side of the pictures; 0 for states.
         overwrite: replace datasets that exist.
         say: takes each line that the user should see.
 
@@ -65,22 +69,21 @@ def collect(
 
     Raises:
         UserError: nothing is bundled under this name, a number makes no sense, the dataset exists, whole or not, or the
-            folder cannot be written.
+            folder cannot be written; the pictures have no place in memory, or nothing here can draw them.
     """
-    source = source_of(name)
-    namespaces = sorted(source.suite.members(name))
+    plain_name, seen = split_namespace(name)
+    pixels = pixels or seen
+    source = source_of(plain_name)
+    namespaces = [seen_namespace(entry, pixels) for entry in sorted(source.suite.members(plain_name))]
     steps = source.steps if steps is None else steps
-    if steps < 1 or seed < 0:
-        raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
-    if processes < 0:
-        raise UserError(f"processes must be at least 0, not {processes}")
+    _check_numbers(steps, seed, processes, pixels)
     whole = local_datasets()
     missing = namespaces if overwrite else [entry for entry in namespaces if bundled(entry) not in whole]
     for entry in missing:
         if _place(entry).exists() and not overwrite:
             raise UserError(f"{_place(entry)} is no whole dataset; to replace it: diffsr collect {entry} --overwrite")
     if not missing:
-        there = bundled(name) if namespaces == [name] else f"every dataset of {name}"
+        there = bundled(namespaces[0]) if len(namespaces) == 1 else f"every dataset of {name}"
         raise UserError(f"{there} exists in {datasets_root()}: --overwrite replaces it")
     if len(missing) < len(namespaces):
         say(f"{name}: {len(namespaces) - len(missing)} of {len(namespaces)} datasets exist already and stay")
@@ -90,13 +93,24 @@ def collect(
     return [bundled(entry) for entry in namespaces]
 
 
+def _check_numbers(steps: int, seed: int, processes: int, pixels: int) -> None:
+    """Find out before anything is played whether it makes sense, and whether pictures can be drawn and kept."""
+    if steps < 1 or seed < 0:
+        raise UserError(f"steps must be at least 1 and the seed at least 0, not {steps} and {seed}")
+    if processes < 0 or pixels < 0:
+        raise UserError(f"processes and pixels must be at least 0, not {processes} and {pixels}")
+    if pixels:  # a dataset is written when it is whole: until then, it is in memory
+        check_memory(steps * pixels**2 * 3, f"{steps:,} pictures of {pixels} × {pixels}", "lower --steps or --pixels")
+        open_context(pixels).free()
+
+
 def _play(
     source: Source, namespaces: Sequence[str], steps: int, seed: int, processes: int, *, overwrite: bool, say: Say
 ) -> None:
     for mixture in source.play(namespaces, steps, seed, processes):
         command = f"diffsr collect {mixture.namespace} --steps {steps} --seed {seed}"
         with _disk_errors(), tempfile.TemporaryDirectory(prefix=".collecting-", dir=datasets_root()) as work:
-            _write(Path(work) / BUNDLED, mixture, _metadata(mixture, command))
+            write_dataset(Path(work) / BUNDLED, mixture, _metadata(mixture, command))
             first = _publish(Path(work) / BUNDLED, mixture.namespace, overwrite=overwrite)
         if not first:
             say(f"{bundled(mixture.namespace)}: another process was first; its dataset stays")
@@ -111,46 +125,25 @@ def _place(namespace: str) -> Path:
 def _metadata(mixture: Mixture, command: str) -> dict[str, Any]:
     """Minari's metadata, and under `behaviour` who collected how much of it."""
     used = software()
-    return mixture.facts | {
-        "dataset_id": bundled(mixture.namespace),
-        "author": {"diffsr-hub"},
-        "code_permalink": f"pretrain/collect.py of diffsr-hub {used['diffsr-hub']}, commit {used['git_commit']}",
-        "requirements": [f"{package}=={version(package)}" for package in ("mujoco", "gymnasium")],
-        "minari_version": minari.__version__,
-        "behaviour": {
-            "command": command,
-            "search": mixture.searched,
-            "software": used,
-            "cells": [cell.summary() for cell in mixture.cells],
-        },
-    }
-
-
-def _write(folder: Path, mixture: Mixture, metadata: dict[str, Any]) -> None:
-    """Write the dataset into a folder of our choice.
-
-    Through Minari's storage, as `minari.create_dataset_from_buffers` only writes in place, where others see half of it.
-    """
-    folder.mkdir()
-    _check_space(folder / "probe", [episode for _, episode in mixture.episodes])
-    env = mixture.env
-    storage = MinariStorage.new(folder / "data", env.observation_space, env.action_space, env.spec)
-    storage.update_metadata(metadata)
-    storage.update_episodes(EpisodeBuffer(id=i, **episode._asdict()) for i, (_, episode) in enumerate(mixture.episodes))
-    notes = mixture.notes or [{}] * len(mixture.episodes)
-    storage.update_episode_metadata(
-        {"policy": cell.policy, "noise": cell.noise} | note
-        for (cell, _), note in zip(mixture.episodes, notes, strict=True)
+    view = getattr(mixture.env.unwrapped, "view", None)
+    seen = {} if view is None else {"view": view.summary() | {"fingerprint": view.fingerprint()}}
+    return (
+        mixture.facts
+        | seen
+        | {
+            "dataset_id": bundled(mixture.namespace),
+            "author": {"diffsr-hub"},
+            "code_permalink": f"pretrain/collect.py of diffsr-hub {used['diffsr-hub']}, commit {used['git_commit']}",
+            "requirements": [f"{package}=={version(package)}" for package in ("mujoco", "gymnasium")],
+            "minari_version": minari.__version__,
+            "behaviour": {
+                "command": command,
+                "search": mixture.searched,
+                "software": used,
+                "cells": [cell.summary() for cell in mixture.cells],
+            },
+        }
     )
-
-
-def _check_space(probe: Path, episodes: Sequence[Episode]) -> None:
-    """Fill a file as large as the dataset may get: HDF5 meets a full disk with hundreds of tracebacks and a crash."""
-    payload = sum(column.nbytes for episode in episodes for column in episode[1:])
-    with probe.open("wb") as file:
-        for _ in range((2 * payload + _EPISODE_OVERHEAD * len(episodes)) // len(_ZEROS) + 1):
-            file.write(_ZEROS)
-    probe.unlink()
 
 
 @contextmanager
@@ -210,7 +203,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace datasets that exist")
     arguments = parser.parse_args(None if argv is None else list(argv))
     ids = collect(**arguments.as_dict())
-    print("next: diffsr pretrain --dataset", ids[0] if len(ids) == 1 else arguments.name)
+    if not arguments.pixels and not split_namespace(arguments.name)[1]:  # there is no encoder of pictures yet
+        print("next: diffsr pretrain --dataset", ids[0] if len(ids) == 1 else arguments.name)
 
 
 if __name__ == "__main__":

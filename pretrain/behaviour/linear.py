@@ -6,6 +6,7 @@ Each robot has a few linear policies, `action = clip(weight @ obs + bias)`, stor
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from diffsr_hub.files.atomic import write_text
 from diffsr_hub.suites.mujoco.suite import MUJOCO
 
 POLICIES = Path(__file__).parent / "policies"
+STATE = "state"
+"""under which the info of an environment that is seen has what it would observe otherwise"""
 NOISE_LEVELS = (0.0, 0.1, 0.2, 0.4)
 """standard deviations of the action noise, as fractions of half the action range"""
 
@@ -64,13 +67,15 @@ class Episode(NamedTuple):
 
     seed: int
     """given to the environment's `reset`"""
-    observations: NDArray[np.float64]
-    """`[T+1, obs_dim]`"""
+    observations: NDArray[np.float64] | NDArray[np.uint8]
+    """`[T+1, obs_dim]`, or pictures `[T+1, height, width, 3]`"""
     actions: NDArray[np.float32]
     """`[T, action_dim]`, in the environment's units"""
     rewards: NDArray[np.float64]
     terminations: NDArray[np.bool_]
     truncations: NDArray[np.bool_]
+    infos: dict[str, NDArray[np.float64]] | None = None
+    """of pictures, `state`: what is seen, in numbers, `[T+1, state_dim]`"""
 
 
 def robots() -> list[str]:
@@ -118,7 +123,8 @@ def rollout(env: gym.Env[Any, Any], policy: LinearPolicy | None, noise: float, r
 
     Args:
         env: an environment with `Box` observations and bounded `Box` actions.
-        policy: the behaviour policy; None acts uniformly at random within the bounds.
+        policy: the behaviour policy, which reads states also where pictures are observed; None acts uniformly at
+            random within the bounds.
         noise: standard deviation of the action noise, as a fraction of half the action range.
         rng: source of the reset seed, of the noise and of random actions.
     """
@@ -126,20 +132,31 @@ def rollout(env: gym.Env[Any, Any], policy: LinearPolicy | None, noise: float, r
     low, high = env.action_space.low, env.action_space.high
     scale = noise * (high - low) / 2
     seed = int(rng.integers(2**31))
-    obs, _ = env.reset(seed=seed)
-    observations, steps, ended = [obs], [], False
+    obs, info = env.reset(seed=seed)
+    observations, states, steps, ended = [obs], [info.get(STATE)], [], False
     while not ended:
         if policy is None:
             action = rng.uniform(low, high)
         else:
-            action = np.clip(policy(obs) + scale * rng.standard_normal(low.shape), low, high)
+            state = obs if states[-1] is None else states[-1]
+            action = np.clip(policy(state) + scale * rng.standard_normal(low.shape), low, high)
         action = action.astype(np.float32)
-        obs, reward, terminated, truncated, _ = env.step(action)
+        obs, reward, terminated, truncated, info = env.step(action)
         observations.append(obs)
+        states.append(info.get(STATE))
         steps.append((action, float(reward), terminated, truncated))
         ended = terminated or truncated
     actions, *columns = zip(*steps, strict=True)
-    return Episode(seed, np.stack(observations), np.stack(actions), *map(np.array, columns))
+    rewards, terminations, truncations = map(np.array, columns)
+    return Episode(
+        seed, np.stack(observations), np.stack(actions), rewards, terminations, truncations, state_infos(states)
+    )
+
+
+def state_infos(states: Sequence[NDArray[np.float64] | None]) -> dict[str, NDArray[np.float64]] | None:
+    """The states `[T+1, state_dim]` of an episode that was seen; None where the observations are numbers already."""
+    known = [state for state in states if state is not None]
+    return {STATE: np.stack(known)} if known else None
 
 
 def mean_return(

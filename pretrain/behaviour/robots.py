@@ -12,6 +12,8 @@ import gymnasium as gym
 import numpy as np
 
 from diffsr_hub.suites.mujoco.suite import MUJOCO
+from diffsr_hub.suites.pixels.environment import make_frames
+from diffsr_hub.suites.pixels.names import split_namespace, view_of
 from pretrain.behaviour import linear
 from pretrain.behaviour.linear import NOISE_LEVELS, Record, rollout
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
@@ -21,14 +23,18 @@ def play(names: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
     """Roll out the policies of robots, one after the other, in this process.
 
     Args:
-        names: Such as mujoco/hopper.
+        names: Such as mujoco/hopper, or mujoco/hopper/pixels64 for pictures.
         steps: Of each; the last episode is finished, so there are a few more.
         seed: Of everything random.
         processes: Not used: which cell plays next depends on all episodes before.
     """
     for name in names:
-        record = linear.load(name.rpartition("/")[2])
-        with closing(gym.make(record.env)) as env:
+        namespace, size = split_namespace(name)
+        robot = namespace.rpartition("/")[2]
+        record = linear.load(robot)
+        if size:
+            record = linear.load(robot, view_of(record.env).action_repeat)
+        with closing(make_frames(record.env, size) if size else gym.make(record.env)) as env:
             yield _mixture(name, env, record, steps, seed)
 
 

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.meta_world.suite import META_WORLD
+from diffsr_hub.suites.pixels.environment import make_frames
+from diffsr_hub.suites.pixels.names import split_namespace, view_of
 from diffsr_hub.suites.success import succeeded
-from pretrain.behaviour.linear import Episode
+from pretrain.behaviour.linear import STATE, Episode, state_infos
 from pretrain.behaviour.mixture import Cell, Mixture, Source, steps_bar
 
 NOISE_LEVELS = (0.0, 0.1, 0.3, 1.0)
@@ -38,6 +40,7 @@ class Job(NamedTuple):
     """One episode to play."""
 
     task: str
+    """such as metaworld/door-open-v3, or metaworld/door-open-v3/pixels64 for pictures"""
     policy: str
     noise: float
     seed: int
@@ -56,7 +59,7 @@ def play(tasks: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
     """Roll out the experts of tasks, one after the other, over some processes.
 
     Args:
-        tasks: Such as metaworld/door-open-v3.
+        tasks: Such as metaworld/door-open-v3, or metaworld/door-open-v3/pixels64 for pictures: all of one kind.
         steps: Of each, rounded up to whole episodes.
         seed: Of everything random.
         processes: How many play; 0 for one on each core. It does not change the data.
@@ -66,36 +69,38 @@ def play(tasks: Sequence[str], steps: int, seed: int, processes: int) -> Iterato
     """
     import gymnasium as gym
 
-    from diffsr_hub.suites.meta_world.environment import EPISODE_STEPS, check_installation
+    from diffsr_hub.suites.meta_world.environment import check_installation
 
     check_installation()
-    count = -(-steps // EPISODE_STEPS)
+    length = _episode_steps(tasks[0])
+    count = -(-steps // length)
     ways = [("random", 0.0), *(("scripted", noise) for noise in NOISE_LEVELS)]
     jobs = [Job(task, *ways[i % len(ways)], seed, i) for task in tasks for i in range(count)]
     with _players(processes or _cores(), jobs) as played:
         for task in tasks:
             cells = {way: Cell(*way) for way in ways}
             episodes, notes = [], []
-            with steps_bar(task, count * EPISODE_STEPS) as show:
+            with steps_bar(task, count * length) as show:
                 for job, (episode, success) in islice(zip(jobs, played, strict=False), count):
                     cell = cells[job.policy, job.noise]
                     cell.add(episode, success)
                     episodes.append((cell, episode))
                     notes.append({"success": success})
-                    show(len(episodes) * EPISODE_STEPS)
-            with closing(gym.make(task)) as env:
-                yield Mixture(task, env, episodes, _facts(task), notes=notes)
+                    show(len(episodes) * length)
+            name, size = split_namespace(task)
+            with closing(make_frames(name, size) if size else gym.make(name)) as env:
+                yield Mixture(task, env, episodes, _facts(name), notes=notes)
 
 
 def play_episode(job: Job) -> Played:
     """Play one episode from start to end."""
     env, expert = _environment(job.task), _expert(job.task)
     rng = np.random.default_rng([job.seed, zlib.crc32(job.task.encode()), job.number])
-    reset_seed, astray = int(rng.integers(2**31)), detours(rng)
+    reset_seed, astray = int(rng.integers(2**31)), detours(rng, _repeat(job.task))
     chance = rng.uniform(-1, 1, astray.shape) if job.policy == "random" else rng.standard_normal(astray.shape)
     flawless = (job.policy, job.noise) == ("scripted", 0.0)
-    obs, _ = env.reset(seed=reset_seed)
-    observations, steps, success = [obs], [], False
+    obs, info = env.reset(seed=reset_seed)
+    observations, states, steps, success = [obs], [info.get(STATE)], [], False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the experts warn of every action beyond the bounds, where it is clipped
         for lost, noise in zip(astray, chance, strict=True):
@@ -104,26 +109,45 @@ def play_episode(job: Job) -> Played:
             elif job.policy == "random":
                 action = noise
             else:  # a copy: some experts change the observation that they are shown
-                action = np.clip(expert.get_action(obs.copy()) + job.noise * noise, -1, 1)
+                state = obs if states[-1] is None else states[-1]
+                action = np.clip(expert.get_action(state.copy()) + job.noise * noise, -1, 1)
             action = action.astype(np.float32)
             obs, reward, terminated, truncated, info = env.step(action)
             observations.append(obs)
+            states.append(info.get(STATE))
             steps.append((action, reward, terminated, truncated))
             success = success or bool(succeeded(info))
     actions, *columns = zip(*steps, strict=True)
-    return Played(Episode(reset_seed, np.stack(observations), np.stack(actions), *map(np.array, columns)), success)
+    rewards, terminations, truncations = map(np.array, columns)
+    infos = state_infos(states)
+    seen, done = np.stack(observations), np.stack(actions)
+    return Played(Episode(reset_seed, seen, done, rewards, terminations, truncations, infos), success)
 
 
-def detours(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Actions `[500, 4]` that lead astray for a while in one random direction each; NaN in between.
+def _repeat(task: str) -> int:
+    """Steps of the environment for which an action acts."""
+    name, size = split_namespace(task)
+    return view_of(name).action_repeat if size else 1
+
+
+def _episode_steps(task: str) -> int:
+    """Actions of an episode."""
+    from diffsr_hub.suites.meta_world.environment import EPISODE_STEPS
+
+    return EPISODE_STEPS // _repeat(task)
+
+
+def detours(rng: np.random.Generator, repeat: int = 1) -> NDArray[np.float64]:
+    """Actions `[500 / repeat, 4]` that lead astray for a while in one random direction each; NaN in between.
 
     After each, the expert starts again from wherever that led: independent noise alone averages out.
     """
     from diffsr_hub.suites.meta_world.environment import EPISODE_STEPS
 
-    actions = np.full((EPISODE_STEPS, 4), np.nan)
+    count = EPISODE_STEPS // repeat
+    actions = np.full((count, 4), np.nan)
     for _ in range(rng.poisson(DETOURS)):
-        first, length = rng.integers(EPISODE_STEPS), rng.integers(SHORTEST_DETOUR, LONGEST_DETOUR + 1)
+        first, length = rng.integers(count), rng.integers(SHORTEST_DETOUR // repeat, LONGEST_DETOUR // repeat + 1)
         actions[first : first + length] = rng.uniform(-1, 1, 4)
     return actions
 
@@ -164,7 +188,8 @@ def _ignore_interrupts() -> None:
 def _environment(task: str) -> Any:
     from diffsr_hub.suites.meta_world.environment import MetaWorldEnv
 
-    return MetaWorldEnv(task)
+    name, size = split_namespace(task)
+    return make_frames(name, size) if size else MetaWorldEnv(name)
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +197,7 @@ def _expert(task: str) -> Any:
     from metaworld.policies import ENV_POLICY_MAP
 
     policies: dict[str, Any] = ENV_POLICY_MAP
-    return policies[task.rpartition("/")[2]]()
+    return policies[split_namespace(task)[0].rpartition("/")[2]]()
 
 
 def _facts(task: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from diffsr_hub.data import load, resolve
 from diffsr_hub.errors import UserError
 from diffsr_hub.suites.meta_world.names import GROUPS
 from pretrain import collect as module
-from pretrain.behaviour import linear
+from pretrain.behaviour import linear, writing
 from pretrain.collect import collect, main
 
 HOPPER = "mujoco/hopper"
@@ -140,26 +140,26 @@ def test_an_existing_dataset_stays_unless_told_otherwise(shared: Path, monkeypat
 
 
 def test_the_first_of_two_processes_wins(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module._check_space
+    real = writing._check_space
 
     def meanwhile(*arguments: Any) -> None:
         (root / ID).mkdir(parents=True)
         (root / ID / "theirs").touch()
         real(*arguments)
 
-    monkeypatch.setattr(module, "_check_space", meanwhile)
+    monkeypatch.setattr(writing, "_check_space", meanwhile)
     assert collect(HOPPER, steps=10, say=silent) == [ID]
     assert [path.name for path in (root / ID).iterdir()] == ["theirs"]
 
 
 def test_the_second_of_two_processes_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, said = module._write, []
+    real, said = module.write_dataset, []
 
     def meanwhile(*arguments: Any) -> None:
         (root / ID).mkdir(parents=True)
         real(*arguments)
 
-    monkeypatch.setattr(module, "_write", meanwhile)
+    monkeypatch.setattr(module, "write_dataset", meanwhile)
     collect(HOPPER, steps=10, say=said.append)
     assert said == [f"{ID}: another process was first; its dataset stays"]
 
@@ -213,7 +213,9 @@ def test_senseless_numbers_are_refused(numbers: dict[str, int], root: Path) -> N
         collect(HOPPER, **numbers, say=silent)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("stage", ["behaviour.robots.rollout", "collect._check_space", "collect.create_namespace"])
+@pytest.mark.parametrize(
+    "stage", ["behaviour.robots.rollout", "behaviour.writing._check_space", "collect.create_namespace"]
+)
 def test_an_interrupted_collection_leaves_nothing(stage: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> Iterator[None]:
         raise KeyboardInterrupt

@@ -29,7 +29,8 @@ def provenance(source: Source) -> dict[str, Any]:
 
     Returns:
         `id, namespace, version, source` ("remote", "local" or "bundled"), `hub_revision` (the commit that was
-        downloaded, or None), `env_spec` (dict or None), and Minari's own fields, None where it has none.
+        downloaded, or None), `env_spec` (dict or None), and Minari's own fields, None where it has none; of pictures
+        that were collected here, `view`: how they were seen.
     """
     identifier = parse(source.id)
     revision = _hub_revision(source)
@@ -42,6 +43,7 @@ def provenance(source: Source) -> dict[str, Any]:
         "hub_revision": revision,
         "env_spec": env_spec(source),
         **{key: source.metadata.get(key) for key in _COPIED},
+        **({"view": source.metadata["view"]} if "view" in source.metadata else {}),
     }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from diffsr_hub.suites.meta_world.suite import META_WORLD
 from diffsr_hub.suites.mujoco.suite import MUJOCO
-from diffsr_hub.suites.pixels.names import VIEWS, scene
+from diffsr_hub.suites.pixels.names import pixels_id, view_of
 from diffsr_hub.suites.pixels.renderer import Renderer, find_camera
 from diffsr_hub.suites.pixels.repeat import Repeat
 
@@ -44,7 +44,7 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
 
     def __init__(self, env_id: str, render_mode: str | None = None, **arguments: Any) -> None:
         chosen = {name: arguments.pop(name) for name in SETTINGS if name in arguments}
-        self.view = replace(VIEWS[scene(env_id)], **chosen)
+        self.view = replace(view_of(env_id), **chosen)
         self.env = Repeat(gym.make(env_id, disable_env_checker=True, **arguments), self.view.action_repeat)
         find_camera(self._simulation.model, self.view.camera)  # a wrong name is said now, not at the first picture
         frames_per_second = round(self.env.metadata["render_fps"] / self.view.action_repeat)
@@ -99,6 +99,16 @@ class PixelsEnv(gym.Env[NDArray[np.uint8], NDArray[Any]]):
 
     def _observation(self) -> NDArray[np.uint8]:
         return np.stack(list(self._frames)[:: self.view.spacing]) if self.view.stack > 1 else self._frames[-1]
+
+
+def make_frames(env_id: str, size: int) -> gym.Env[NDArray[np.uint8], NDArray[Any]]:
+    """An environment, by its own id, whose observations are single pictures `[size, size, 3]`, as datasets hold them.
+
+    Raises:
+        UserError: It cannot be seen, or not in this size.
+    """
+    view_of(env_id)
+    return gym.make(pixels_id(env_id), size=size, stack=1)
 
 
 MUJOCO.register()

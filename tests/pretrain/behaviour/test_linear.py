@@ -58,7 +58,7 @@ def test_an_episode_ends_once_and_at_its_last_step(noise: float, record: Record)
     steps = len(episode.rewards)
     assert ends[-1] and not ends[:-1].any()
     assert episode.observations.shape == (steps + 1, 11) and episode.actions.shape == (steps, 3)
-    assert [column.dtype for column in episode[1:]] == [np.float64, np.float32, np.float64, np.bool_, np.bool_]
+    assert [column.dtype for column in episode[1:6]] == [np.float64, np.float32, np.float64, np.bool_, np.bool_]
 
 
 def test_an_episode_can_be_played_again_from_its_seed_and_actions() -> None:

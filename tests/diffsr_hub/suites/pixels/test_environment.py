@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from diffsr_hub.suites.meta_world.names import TASKS as META_WORLD_TASKS
 from diffsr_hub.suites.mujoco.tasks import TASKS
 from diffsr_hub.suites.pixels import environment
-from diffsr_hub.suites.pixels.names import VIEWS, pixels_id, scene
+from diffsr_hub.suites.pixels.names import pixels_id, view_of
 from tests.opengl import needs_opengl
 from tests.refusal import refusal
 
@@ -149,7 +149,7 @@ def test_every_task_can_be_seen_and_says_how() -> None:
     assert {pixels_id(env_id) for env_id in every} == {name for name in gym.registry if "-pixels-" in name}
     for env_id in every[:4]:
         env: Any = gym.make(pixels_id(env_id)).unwrapped
-        assert env.view == VIEWS[scene(env_id)]
+        assert env.view == view_of(env_id)
 
 
 def test_arguments_reach_the_view_or_the_environment_that_is_seen() -> None:
