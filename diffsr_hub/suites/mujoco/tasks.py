@@ -69,7 +69,11 @@ class Task:
         return self.robot.is_in(env_id)
 
     def relabel(self, transitions: Transitions) -> Transitions:
-        """What `relabel` does."""
+        """The transitions of the task's robot, raw, any leading shape, with the task's `reward` and `terminated`.
+
+        Raises:
+            UserError: They have other sizes than its robot's.
+        """
         robot = self.robot
         given = (transitions.obs.shape[-1], transitions.action.shape[-1])
         if given != (robot.obs_dim, robot.action_dim):

@@ -1,6 +1,7 @@
 """Laws of what an environment answers: a number where it is one, else one line, wherever the environment is used."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -14,16 +15,18 @@ from finetune.acting.answers import Answers, check_finite, failures
 from finetune.acting.environments import make
 from finetune.acting.evaluation import evaluate
 from finetune.acting.interaction import Interaction
-from tests.finetune.toys import small_agent
+from finetune.train import main
+from tests.finetune.toys import flags, small_agent
 
 ANSWER = {"observation": np.zeros(3, np.float32), "reward": 1.0, "terminated": False, "truncated": False, "info": {}}
 SHOWN: dict[str, Any] = {}
 
 
 class Odd(gym.Env[Any, Any]):
-    """Answers as `SHOWN` says, from the third step on; its episodes have 5 steps."""
+    """Answers as `SHOWN` says, from the third step of an episode on, which has 5, and after so many steps of all."""
 
     observation_space, action_space = Box(-np.inf, np.inf, (3,)), Box(-1, 1, (2,))
+    steps = 0
     seen: list[Any] = []  # noqa: RUF012 (of the resets' options)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -33,8 +36,9 @@ class Odd(gym.Env[Any, Any]):
         return SHOWN.get("first", ANSWER["observation"]), {}
 
     def step(self, action: Any) -> Any:
-        self.time += 1
-        answer = {**ANSWER, "truncated": self.time >= 5, **(SHOWN if self.time > 2 else {})}
+        self.time, Odd.steps = self.time + 1, Odd.steps + 1
+        odd = self.time > 2 and Odd.steps > SHOWN.get("after", 0)
+        answer = {**ANSWER, "truncated": self.time >= 5, **(SHOWN if odd else {})}
         return tuple(answer[name] for name in ANSWER)
 
 
@@ -51,6 +55,7 @@ for kind in (Odd, Plain):
 @pytest.fixture(autouse=True)
 def shown() -> Any:
     Odd.seen.clear()
+    Odd.steps = 0
     yield SHOWN
     SHOWN.clear()
 
@@ -190,3 +195,14 @@ def test_what_no_learner_can_use_is_refused(bad: float) -> None:
         check_finite(np.zeros(3), bad)
     with pytest.raises(UserError, match="NaN or infinite"):
         check_finite(np.array([[0, 1], [2, bad]]), 0.0)
+
+
+def test_a_run_is_saved_up_to_an_answer_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SHOWN.update(reward=None, after=12)  # 5 steps of the first evaluation, and 7 of training
+    with pytest.raises(SystemExit):
+        main(flags(env="test/Odd-v0", run_dir=tmp_path / "run"))
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "which must be one number; the run up to step 7 is saved, to go on: " in error
+    SHOWN.clear()
+    main(["--resume", str(tmp_path / "run")])
+    assert (tmp_path / "run/agent/model.safetensors").is_file()
