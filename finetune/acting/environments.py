@@ -7,6 +7,8 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from diffsr_hub.data.flat_observation import flat_observations
+from diffsr_hub.data.images import is_image
+from diffsr_hub.data.spaces import leaves
 from diffsr_hub.errors import UserError, on_one_line
 from diffsr_hub.model.env_check import flat_size
 from diffsr_hub.suites.known import suite_of_env
@@ -22,7 +24,7 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
 
     Raises:
         UserError: The id is unknown, its environment cannot be made here, its actions are not a list of bounded
-            numbers, or its observations cannot be flattened.
+            numbers, or its observations are images or cannot be flattened.
     """
     suite_of_env(env_id)
     try:
@@ -38,6 +40,8 @@ def make(env_id: str, **arguments: Any) -> gym.Env[Any, Any]:
         raise UserError(f"{env_id} has actions {actions}; an agent needs finite bounds")
     if flat_size(observations) is None:
         raise UserError(f"{env_id} has observations {observations}, which cannot be flattened into numbers")
+    if any(is_image(leaf.space) for leaf in leaves(observations)):
+        raise UserError(f"{env_id} has observations that are images {observations}, and there is no agent for them yet")
     flat = isinstance(observations, Box) and len(observations.shape) == 1
     return Answers(env if flat else flat_observations(env))
 

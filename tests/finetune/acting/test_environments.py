@@ -47,6 +47,8 @@ def test_arguments_reach_the_environment():
         ("test/Matrix-v0", "one axis"),
         ("test/Whole-v0", "floating-point"),
         ("test/Text-v0", "cannot be flattened"),
+        ("diffsr/Hopper-pixels-v0", "observations that are images .* no agent for them yet"),
+        ("metaworld/door-open-pixels-v3", "no agent for them yet"),
     ],
 )
 def test_what_no_agent_can_live_in_is_named_in_one_line(env_id, message):
