@@ -85,9 +85,11 @@ class Episodes:
         provenance: one JSON-able dict per dataset.
         tasks: the name of each dataset's task; None if all are of one.
         obs_parts: names and sizes of the parts of a nested observation, in order; None where it is one vector.
+        image_shape: height, width and channels of the image in every observation; None where they are numbers.
 
     Attributes:
         num_parts: number of datasets.
+        image_shape: height, width and channels of the image in every observation; None where they are numbers.
         obs_shape: of an observation: `(obs_dim,)`, or of an image or a stack of images.
         obs_dim: how many numbers an observation has.
         action_dim: length of a flat action.
@@ -107,9 +109,11 @@ class Episodes:
         provenance: Sequence[dict[str, Any]] = (),
         tasks: Sequence[str] | None = None,
         obs_parts: Mapping[str, int] | None = None,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         self.env_id, self.action_low, self.action_high = env_id, action_low, action_high
         self.provenance, self.obs_parts = list(provenance), dict(obs_parts or {})
+        self.image_shape = None if image_shape is None else tuple(image_shape)
         self.obs_shape, self.action_dim = parts[0].obs_shape, parts[0].action.shape[1]
         self.obs_dim = math.prod(self.obs_shape)
         self.lengths = torch.cat([part.lengths for part in parts])

@@ -54,6 +54,7 @@ def load(ids: Sequence[str], *, stack: Stack | None = None, cache_dir: Path | No
         provenance=[index["provenance"] for index in indexes],
         tasks=[_task(index["provenance"]) for index in indexes],
         obs_parts=indexes[0]["obs_parts"],
+        image_shape=indexes[0].get("image_shape"),
     )
 
 

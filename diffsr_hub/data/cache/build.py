@@ -12,7 +12,7 @@ from diffsr_hub.data.dataset import Dataset
 from diffsr_hub.data.reading import Reader
 
 ARRAYS = ("frames", "action", "reward", "terminated", "row", "lengths")
-"""frames `[N + E, obs_dim]`, or uint8 images `[N + E, height, width, channels]`: all T+1 observations of each of the E
+"""frames `[N + E, *frame]`, as `FrameFormat` keeps observations: all T+1 observations of each of the E
 episodes; action `[N, action_dim]`, reward and terminated `[N]`; row `[N]`: the frame of each transition's obs, the next
 row being its next_obs; lengths `[E]`."""
 
@@ -25,7 +25,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
         folder: empty.
 
     Returns:
-        JSON-able: obs_parts, action_low, action_high, and under `arrays` what `arrays.verify` needs.
+        JSON-able: obs_parts, image_shape, action_low, action_high, and under `arrays` what `arrays.verify` needs.
 
     Raises:
         UserError: the dataset is malformed or not supported.
@@ -36,7 +36,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
         writers = {
             name: files.enter_context(ArrayWriter(folder / f"{name}.npy", dtype, shape))
             for name, dtype, shape in (
-                ("frames", reader.frame_dtype, reader.frame_shape),
+                ("frames", reader.frame.dtype, reader.frame.shape),
                 ("action", np.float32, (reader.action_dim,)),
                 ("reward", np.float32, ()),
                 ("terminated", np.bool_, ()),
@@ -53,6 +53,7 @@ def build(dataset: Dataset, folder: Path) -> dict[str, Any]:
         low, high = reader.bounds or (None, None)
         return {
             "obs_parts": reader.obs_parts,
+            "image_shape": reader.frame.image_shape,
             "action_low": low,
             "action_high": high,
             "arrays": {name: writer.close() for name, writer in writers.items()},

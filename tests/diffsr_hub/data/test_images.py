@@ -1,6 +1,7 @@
 """Image observations: stored compressed or not, kept as uint8, read as stacks."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffsr_hub.data import load
+from diffsr_hub.data.frames import FrameFormat, unpack
 from diffsr_hub.data.images import Stack, decode, holds_images, image_shape, is_image
 from diffsr_hub.data.minari.source import open_source
+from diffsr_hub.data.spaces import leaves
 from tests.refusal import refusal
 
 COLOUR, GREY = (40, 32, 3), (40, 32)
@@ -143,18 +146,42 @@ def test_other_images_are_refused(space: Any, message: str) -> None:
     assert is_image(space) and message in refusal(lambda: image_shape(space))
 
 
-def test_images_beside_numbers_are_refused(make: Any) -> None:
-    space = spaces.Dict({"eye": spaces.Box(0, 255, COLOUR, np.uint8), "joints": spaces.Box(-1, 1, (3,))})
+BOTH = spaces.Dict(
+    {"eye": spaces.Box(0, 255, COLOUR, np.uint8), "joints": spaces.Box(-9, 9, (3,)), "on": spaces.Discrete(2)}
+)
 
+
+@pytest.mark.parametrize("data_format", ["hdf5", "arrow"])
+@pytest.mark.parametrize("stack", [Stack(), Stack(3)], ids=str)
+def test_an_image_and_numbers_both_go_in(make: Any, stack: Stack, data_format: str) -> None:
     def photograph(episode: int, columns: dict[str, Any]) -> None:
         count = len(columns["observations"])
         columns["observations"] = {
             "eye": pictures(episode, count, COLOUR),
             "joints": columns["observations"].astype(np.float32),
+            "on": np.arange(count) % 2,
         }
 
-    identifier = make(change=photograph, observation_space=space)
-    assert "images and other things" in refusal(lambda: load([identifier], stack=Stack()))
+    identifier = make(
+        lengths=LENGTHS, change=photograph, observation_space=BOTH, jpeg_encoding=False, data_format=data_format
+    )
+    data = load([identifier], stack=stack)
+    assert data.image_shape == COLOUR
+    images, numbers = unpack(data.transitions(torch.arange(data.num_transitions)).next_obs, COLOUR)
+    newest = (images, numbers) if stack.frames == 1 else (images[:, -1], numbers[:, -1])
+    steps = [(episode, step + 1) for episode, length in enumerate(LENGTHS) for step in range(length)]
+    assert colours(newest[0]) == [80 * e + 10 * s for e, s in steps]
+    assert newest[1].tolist() == [[e, s, 0, (s + 1) % 2, s % 2] for e, s in steps]
+    assert images.dtype == torch.uint8 and numbers.dtype == torch.float32
+
+
+def test_two_images_are_refused(make: Any) -> None:
+    eye = spaces.Box(0, 255, COLOUR, np.uint8)
+    identifier = make(lengths=[], observation_space=spaces.Dict({"left": eye, "right": eye}))
+    assert "is empty" in refusal(lambda: load([identifier], stack=Stack()))
+    assert "2 images each, and one is supported" in refusal(
+        lambda: FrameFormat(leaves(spaces.Dict({"left": eye, "right": eye})))
+    )
 
 
 def test_a_corrupt_frame_is_named(photographed: Any) -> None:
@@ -205,11 +232,7 @@ def test_other_formats_are_not_even_tried() -> None:
     ids=str,
 )
 def test_the_json_of_a_space_tells_images_as_the_space_does(space: gym.Space[Any]) -> None:
-    import json
-
     from minari.serialization import serialize_space
-
-    from diffsr_hub.data.spaces import leaves
 
     assert holds_images(json.loads(serialize_space(space))) == any(is_image(leaf.space) for leaf in leaves(space))
 
