@@ -53,3 +53,13 @@ def test_written_settings_are_read_back_equal(config: Any, data: st.DataObject, 
     dump(changed, tmp_path / "config.yaml")
     read = parse(type(config), ["--config", str(tmp_path / "config.yaml")], prog="", description="")
     assert read == changed
+
+
+@pytest.mark.parametrize("text", ["1e-3", "12e4567", "on", "1:30", "null", "0x10"])
+def test_a_printed_config_is_read_back_equal(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--encoder", text, "--actor_hidden", "[3, 4]"]
+    with pytest.raises(SystemExit):
+        parse(FinetuneConfig, [*given, "--print_config"], prog="", description="")
+    (tmp_path / "my.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    read = parse(FinetuneConfig, ["--config", str(tmp_path / "my.yaml")], prog="", description="")
+    assert read == parse(FinetuneConfig, given, prog="", description="")

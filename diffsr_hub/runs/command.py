@@ -122,8 +122,11 @@ def verb_parser(verb: str, description: str) -> VerbParser:
 
 
 def _parser(kind: type[Any], prog: str, description: str) -> "ArgumentParser":
-    from jsonargparse import ArgumentParser, set_parsing_settings
+    from jsonargparse import ArgumentParser, set_dumper, set_parsing_settings
 
+    from diffsr_hub.files.yaml_text import to_yaml
+
+    set_dumper("yaml", to_yaml)  # of --print_config
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = ArgumentParser(prog=prog, description=description, exit_on_error=False, allow_abbrev=False)
     parser.add_class_arguments(kind, nested_key=None, as_group=False)
