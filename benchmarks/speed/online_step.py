@@ -25,7 +25,7 @@ from benchmarks.speed.timing import take_turns
 from diffsr_hub import DiffSR
 from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder
-from finetune.running.training import Training
+from finetune.train import compose
 
 ENV = "Hopper-v5"
 
@@ -37,7 +37,8 @@ class OurStep:
         config = FinetuneConfig(
             encoder=str(encoder), env=ENV, batch_size=batch_size, learning_starts=batch_size, **settings
         )
-        self.training = Training(config, RunFolder(encoder.parent / "run"), say=lambda line: None)
+        self.training = compose(config, RunFolder(encoder.parent / "run"), say=lambda line: None).training
+        self.policy_delay = config.policy_delay
         for _ in range(2 * batch_size):
             self.training.advance()
 
@@ -47,7 +48,7 @@ class OurStep:
 
     def floor(self) -> Callable[[], None]:
         """The products of as many steps as the policy's updates are apart, for the mean of one."""
-        delay = self.training.config.policy_delay
+        delay = self.policy_delay
         records = []
         for _ in range(delay):
             with RecordProducts() as record:

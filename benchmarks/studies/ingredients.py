@@ -10,7 +10,7 @@ encoders are those of benchmarks/studies/transfer.py.
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
@@ -31,11 +31,15 @@ from diffsr_hub.presentation.markdown import markdown_table
 from diffsr_hub.studies.measure import RETURN
 from diffsr_hub.studies.recorded_runs import Run
 from diffsr_hub.studies.statistics import area
+from finetune.agent.actor import DeterministicActor
+from finetune.agent.agent import Agent
 from finetune.agent.critic import TwinCritic
 from finetune.config import FinetuneConfig
+from finetune.learning.batch import Scale
+from finetune.learning.diffsr_learner import DiffSRLearner
 from finetune.running.run_folder import RunFolder
-from finetune.running.training import Training
 from finetune.sweep.plan import robot, slug
+from finetune.train import compose
 
 RESULTS = Results("ingredients")
 TASKS = ("HalfCheetah-v5", "Hopper-v5")
@@ -47,29 +51,33 @@ ARMS: dict[str, dict[str, str]] = {
 }
 
 
-def newest_psi(training: Training) -> None:
-    """Let critics and policy see ψ itself instead of its moving average."""
-    learner = training.learner
-    average = {id(tensor) for tensor in learner.target_psi.parameters()}
-    pairs = [(a, b) for a, b in zip(learner.averages, learner.followed, strict=True) if id(a) not in average]
-    learner.averages, learner.followed = [a for a, _ in pairs], [b for _, b in pairs]
-    learner.target_psi = learner.agent.encoder.psi_network
+class NewestPsi(DiffSRLearner):
+    """Critics and policy see ψ itself instead of its moving average."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        average = {id(tensor) for tensor in self.target_psi.parameters()}
+        pairs = [(a, b) for a, b in zip(self.averages, self.followed, strict=True) if id(a) not in average]
+        self.averages, self.followed = [a for a, _ in pairs], [b for _, b in pairs]
+        self.target_psi = self.agent.encoder.psi_network
 
 
-def rewards_as_they_are(training: Training) -> None:
-    """Do not divide rewards by their mean size."""
-    measure = training._measure
+class RawRewards(DiffSRLearner):
+    """Rewards are not divided by their mean size."""
 
-    def unscaled(replay: Any) -> None:
-        measure(replay)
-        training.agent.reward_scale.fill_(1)
-
-    training._measure = unscaled  # type: ignore[method-assign]
+    def measure(self, scale: Scale) -> None:
+        """Leave the rewards as they are."""
+        super().measure(scale._replace(reward=torch.ones(())))
 
 
-def sharp_targets(training: Training) -> None:
-    """Take the policy's own action in TD targets, without noise."""
-    training.agent.actor.TARGET_NOISE = 0.0
+class SharpTargets(DiffSRLearner):
+    """TD targets take the policy's own action, without noise."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        actor = self.agent.actor
+        assert isinstance(actor, DeterministicActor)
+        actor.TARGET_NOISE = 0.0
 
 
 class UnnormalizedCritic(TwinCritic):
@@ -85,10 +93,12 @@ class UnnormalizedCritic(TwinCritic):
         return self._values(waves).mean(0), self._slope(waves) @ self.omega.T / 2
 
 
-def psi_as_it_is(training: Training) -> None:
-    """Do not normalise ψ before the critics' frequencies."""
-    for critic in (training.agent.critic, training.learner.target_critic):
-        critic.__class__ = UnnormalizedCritic
+class RawPsi(DiffSRLearner):
+    """ψ is not normalised before the critics' frequencies."""
+
+    def __init__(self, agent: Agent, *arguments: Any, **keywords: Any) -> None:
+        agent.critic.__class__ = UnnormalizedCritic
+        super().__init__(agent, *arguments, **keywords)
 
 
 class Ablation(NamedTuple):
@@ -98,21 +108,17 @@ class Ablation(NamedTuple):
     arm: str
     """that has it"""
     settings: Settings
-    change: Callable[[Training], None]
-
-
-def _nothing(training: Training) -> None:
-    """The settings do it."""
+    learner: type[DiffSRLearner] = DiffSRLearner
 
 
 ABLATIONS = {
-    "newest-psi": Ablation("moving average ψ̄", "scratch", {}, newest_psi),
-    "raw-rewards": Ablation("rewards divided by their mean size", "scratch", {}, rewards_as_they_are),
-    "raw-psi": Ablation("layer normalisation of ψ", "scratch", {}, psi_as_it_is),
-    "sharp-targets": Ablation("noise on target actions", "scratch", {}, sharp_targets),
-    "no-reward": Ablation("prediction of the reward, weight 0.1", "scratch", {"reward_coef": 0.0}, _nothing),
-    "no-imitation": Ablation("imitation, weight 1", "offline", {"imitation_coef": 0.0}, _nothing),
-    "seldom-psi": Ablation("ψ learns at all updates, not one in 4", "finetuned", {"representation_every": 4}, _nothing),
+    "newest-psi": Ablation("moving average ψ̄", "scratch", {}, NewestPsi),
+    "raw-rewards": Ablation("rewards divided by their mean size", "scratch", {}, RawRewards),
+    "raw-psi": Ablation("layer normalisation of ψ", "scratch", {}, RawPsi),
+    "sharp-targets": Ablation("noise on target actions", "scratch", {}, SharpTargets),
+    "no-reward": Ablation("prediction of the reward, weight 0.1", "scratch", {"reward_coef": 0.0}),
+    "no-imitation": Ablation("imitation, weight 1", "offline", {"imitation_coef": 0.0}),
+    "seldom-psi": Ablation("ψ learns at all updates, not one in 4", "finetuned", {"representation_every": 4}),
 }
 
 
@@ -130,7 +136,7 @@ def whole(records: Sequence[Record], total_steps: int) -> set[tuple[str, str, in
 def carry_on(task: str, name: str, seed: int, total_steps: int, runs: Path) -> None:
     """Train one arm whole or without one ingredient, or go on with it."""
     torch.set_num_threads(1)
-    left_out = ABLATIONS.get(name, Ablation("", name, {}, _nothing))
+    left_out = ABLATIONS.get(name, Ablation("", name, {}))
     settings = {
         **{k: v.format(robot=robot(task)) for k, v in ARMS[left_out.arm].items()},
         **left_out.settings,
@@ -138,10 +144,9 @@ def carry_on(task: str, name: str, seed: int, total_steps: int, runs: Path) -> N
     }
     place = RunFolder(folder(runs, task, name, seed))
     config = FinetuneConfig(run_dir=place.path, resume=place.path if place.path.exists() else None, **settings)
-    training = Training(config, place, say=lambda _: None)
-    left_out.change(training)
+    training, state, _ = compose(config, place, say=lambda _: None, kind=left_out.learner)
     with place.in_use(config):
-        training.run()
+        training.run(state)
 
 
 def table(runs: Sequence[Run], tasks: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from diffsr_hub.files.atomic import write_json
 from diffsr_hub.studies.recorded_runs import RECORD
 from finetune.acting.environments import make
 from finetune.acting.evaluation import evaluate
-from finetune.running.training import EVALUATION_SEED
+from finetune.train import EVALUATION_SEED
 
 ARM = "sac"
 

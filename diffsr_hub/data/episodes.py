@@ -152,6 +152,16 @@ class Episodes:
         back[order] = torch.arange(len(order))
         return Transitions(*(torch.cat(column).index_select(0, back) for column in zip(*gathered, strict=True)))
 
+    @property
+    def reward(self) -> Tensor:
+        """`[N]`, of all transitions in order; of one dataset, mapped from its file."""
+        return _one_after_another([part.reward for part in self._parts])
+
+    @property
+    def terminated(self) -> Tensor:
+        """The same for whether the environment terminated, bool."""
+        return _one_after_another([part.terminated for part in self._parts])
+
     def episode(self, i: int) -> Transitions:
         """All T transitions of episode `i`, in order: `[T, ...]`."""
         start = int(self.starts[i])
@@ -214,6 +224,10 @@ class Episodes:
         for index in torch.split(self.indices(episode_ids), max(1, _CHUNK_NUMBERS // self.obs_dim)):
             batch = self.transitions(index)
             yield torch.cat((batch.obs, batch.reward.unsqueeze(-1)), dim=-1)
+
+
+def _one_after_another(columns: Sequence[Tensor]) -> Tensor:
+    return columns[0] if len(columns) == 1 else torch.cat(list(columns))
 
 
 def split_by_episode(episodes: Episodes, validation_fraction: float, seed: int) -> tuple[Tensor, Tensor]:

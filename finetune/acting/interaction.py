@@ -1,4 +1,4 @@
-"""Environments that are stepped side by side, their episodes cut into transitions for the replay buffer."""
+"""Environments that are stepped side by side, episode after episode."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,8 +12,6 @@ from torch import Tensor
 
 from diffsr_hub.transitions import Transitions
 from finetune.acting.answers import SEEDS
-from finetune.learning.n_step import NStepQueue
-from finetune.learning.replay import Batch
 
 
 class Finished(NamedTuple):
@@ -36,6 +34,17 @@ class Silent(gym.Wrapper[Any, Any, Any, Any]):
         return obs, reward, terminated, truncated, {}
 
 
+class Stepped(NamedTuple):
+    """One step of every environment."""
+
+    steps: Transitions
+    """`[num_envs, …]`, actions in [-1, 1]"""
+    ended: Tensor
+    """`[num_envs]`, bool: whether the episode ended with it, by termination or truncation"""
+    finished: list[Finished]
+    """the episodes that did"""
+
+
 class Interaction:
     """Steps environments that are reset by hand, so that no transition crosses an episode.
 
@@ -47,16 +56,11 @@ class Interaction:
         make: Makes one environment.
         num_envs: How many.
         seed: Of the run.
-        n_step: Rewards in a return.
-        discount: γ.
     """
 
-    def __init__(
-        self, make: Callable[[], gym.Env[Any, Any]], num_envs: int, *, seed: int, n_step: int, discount: float
-    ) -> None:
+    def __init__(self, make: Callable[[], gym.Env[Any, Any]], num_envs: int, *, seed: int) -> None:
         self.envs = SyncVectorEnv([lambda: Silent(make())] * num_envs, autoreset_mode=AutoresetMode.DISABLED)
         self.seed = seed
-        self.queues = [NStepQueue(n_step, discount) for _ in range(num_envs)]
         self.episode = [0] * num_envs
         self.actions: list[list[NDArray[Any]]] = [[] for _ in range(num_envs)]
         self.returns = [0.0] * num_envs
@@ -74,15 +78,12 @@ class Interaction:
             self._reset()
         return self.obs
 
-    def step(self, action: Tensor, env_action: NDArray[Any]) -> tuple[list[Batch], list[Finished]]:
+    def step(self, action: Tensor, env_action: NDArray[Any]) -> Stepped:
         """Advance every environment by one step from what `observe` gave.
 
         Args:
             action: What the replay buffer shall know, `[num_envs, action_dim]`, in [-1, 1].
             env_action: The same in the units of the environment.
-
-        Returns:
-            Rows for the replay buffer, and the episodes that ended.
 
         Raises:
             UserError: An environment raised, or gave an answer that cannot be used; nothing of this step is kept.
@@ -91,17 +92,15 @@ class Interaction:
         next_obs, reward, terminated, truncated = _float(answer[0]), _float(answer[1]), answer[2], answer[3]
         steps = Transitions(self.obs, action, reward, next_obs, torch.from_numpy(np.asarray(terminated, bool)))
         ended = terminated | truncated
-        rows, finished = [], []
-        for i, queue in enumerate(self.queues):
+        finished = []
+        for i, is_over in enumerate(ended):
             self.actions[i].append(env_action[i])
             self.returns[i] += float(answer[1][i])
-            batch = queue.push(Transitions(*(column[i] for column in steps)), bool(ended[i]))
-            rows += [batch] if batch is not None else []
-            if ended[i]:
+            if is_over:
                 finished.append(Finished(self.returns[i], len(self.actions[i])))
                 self._next_episode(i)
         self.obs = next_obs
-        return rows, finished
+        return Stepped(steps, torch.from_numpy(np.asarray(ended, bool)), finished)
 
     def close(self) -> None:
         """Release the environments."""
@@ -114,7 +113,6 @@ class Interaction:
             "ended": self.ended.tolist(),
             "obs": self.obs,
             "actions": [torch.from_numpy(np.array(actions)) for actions in self.actions],
-            "pending": [[list(step) for step in queue.pending] for queue in self.queues],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> list[int]:
@@ -131,11 +129,9 @@ class Interaction:
         self.observe()
         self.ended = np.array(state["ended"])
         astray = []
-        for i, queue in enumerate(self.queues):
-            queue.pending = [Transitions(*columns) for columns in state["pending"][i]]
-            if not self.ended[i] and not self._act_again(i, state["actions"][i].numpy(), state["obs"][i]):
+        for i, actions in enumerate(state["actions"]):
+            if not self.ended[i] and not self._act_again(i, actions.numpy(), state["obs"][i]):
                 astray.append(i)
-                queue.pending = []
                 self._next_episode(i)
         return astray
 

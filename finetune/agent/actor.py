@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finetune.agent.config import PolicyAndCritics
+
 
 class _Network(nn.Module):
     """ReLU layers."""
@@ -129,5 +131,12 @@ class GaussianActor(nn.Module):
 Actor = DeterministicActor | GaussianActor
 
 
+def make_actor(config: PolicyAndCritics, obs_dim: int, action_dim: int) -> Actor:
+    """The policy that the settings ask for."""
+    if config.policy == "deterministic":
+        return DeterministicActor(obs_dim, action_dim, config.actor_hidden, config.exploration_noise)
+    return GaussianActor(obs_dim, action_dim, config.actor_hidden)
+
+
 def _normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(like.shape, generator=generator)
+    return torch.randn(like.shape, generator=generator, device=like.device)

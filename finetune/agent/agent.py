@@ -1,24 +1,22 @@
 """Agent: a policy and its critics on top of an encoder, in one module that can be saved and loaded."""
 
-import reprlib
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diffsr_hub.checks import check_size, check_widths
 from diffsr_hub.errors import UserError, plain
 from diffsr_hub.model.encoder import DiffSR
 from diffsr_hub.model.env_check import check_env
 from diffsr_hub.saved import model_folder
-from finetune.agent.actor import Actor, DeterministicActor, GaussianActor
+from finetune.agent.actor import make_actor
+from finetune.agent.config import AgentConfig
 from finetune.agent.critic import TwinCritic
-
-PolicyName = Literal["deterministic", "maximum_entropy"]
 
 
 class Agent(nn.Module):
@@ -29,11 +27,7 @@ class Agent(nn.Module):
         env_id: Gymnasium id that it learned in.
         action_low: Lowest action of the environment, `[action_dim]`.
         action_high: Highest action.
-        policy: `deterministic` or `maximum_entropy`.
-        actor_hidden: Widths of the policy's hidden layers.
-        critic_frequencies: Frequencies of each critic.
-        bandwidth: Standard deviation of the angles ωᵀψ at the start, in radians.
-        exploration_noise: Standard deviation of a deterministic policy's noise, on actions in [-1, 1].
+        choices: The other fields of `AgentConfig`, such as `policy="deterministic"`.
 
     Raises:
         UserError: A size or a name is not one that an agent can have.
@@ -48,38 +42,30 @@ class Agent(nn.Module):
         env_id: str,
         action_low: Sequence[float],
         action_high: Sequence[float],
-        *,
-        policy: PolicyName = "deterministic",
-        actor_hidden: Sequence[int] = (256, 256),
-        critic_frequencies: int = 256,
-        bandwidth: float = 1.0,
-        exploration_noise: float = 0.1,
+        **choices: Any,
     ) -> None:
         super().__init__()
         self.encoder = _encoder(encoder)
-        obs_dim, action_dim = self.encoder.arguments["obs_dim"], self.encoder.arguments["action_dim"]
-        _check_bounds(action_low, action_high, action_dim)
-        self.arguments: dict[str, Any] = {
-            "encoder": self.encoder.arguments,
-            "env_id": env_id,
-            "action_low": list(action_low),
-            "action_high": list(action_high),
-            "policy": policy,
-            "actor_hidden": list(actor_hidden),
-            "critic_frequencies": critic_frequencies,
-            "bandwidth": bandwidth,
-            "exploration_noise": exploration_noise,
-        }
-        _check(self.arguments)
-        self.critic = TwinCritic(self.encoder.arguments["feature_dim"], critic_frequencies, bandwidth)
-        self.actor: Actor
-        if policy == "deterministic":
-            self.actor = DeterministicActor(obs_dim, action_dim, actor_hidden, exploration_noise)
-        else:
-            self.actor = GaussianActor(obs_dim, action_dim, actor_hidden)
+        sizes = self.encoder.config
+        self.config = AgentConfig(
+            encoder=self.encoder.arguments, env_id=env_id, action_low=action_low, action_high=action_high, **choices
+        )
+        self.config.check_bounds(sizes.action_dim)
+        self.critic = TwinCritic(sizes.feature_dim, self.config.critic_frequencies, self.config.bandwidth)
+        self.actor = make_actor(self.config, self.encoder.observe.out_dim, sizes.action_dim)
         self.register_buffer("reward_scale", torch.ones(()))
         self.low, self.high = _rounded_inwards(action_low, np.inf), _rounded_inwards(action_high, -np.inf)
         self.centre, self.half_range = (self.high + self.low) / 2, (self.high - self.low) / 2
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON values."""
+        return self.config.as_json()
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.reward_scale.device
 
     @torch.no_grad()
     def predict(
@@ -103,7 +89,7 @@ class Agent(nn.Module):
         Raises:
             UserError: The observation has another size.
         """
-        obs = torch.as_tensor(np.asarray(observation, np.float32))
+        obs = torch.as_tensor(np.asarray(observation, np.float32)).to(self.device)
         if obs.shape[-1:] != self.encoder.obs_mean.shape:
             raise UserError(
                 f"the observation has the shape {tuple(obs.shape)}, and this agent observes "
@@ -119,7 +105,7 @@ class Agent(nn.Module):
 
     def to_env(self, action: Tensor) -> NDArray[np.float32]:
         """Actions in [-1, 1] to the units of the environment, within its bounds."""
-        return np.clip(action.numpy() * self.half_range + self.centre, self.low, self.high)
+        return np.clip(action.cpu().numpy() * self.half_range + self.centre, self.low, self.high)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors` into `folder`, each whole or not at all.
@@ -165,28 +151,6 @@ def _encoder(arguments: Mapping[str, Any]) -> DiffSR:
         raise UserError(f"encoder does not hold the arguments of a DiffSR: {plain(error)}") from error
 
 
-def _check(arguments: Mapping[str, Any]) -> None:
-    """Refuse what no agent has, before anything is allocated."""
-    check_size("critic_frequencies", arguments["critic_frequencies"])
-    check_widths("actor_hidden", arguments["actor_hidden"])
-    if arguments["policy"] not in ("deterministic", "maximum_entropy"):
-        raise UserError(f"policy is {reprlib.repr(arguments['policy'])}; choose one of deterministic, maximum_entropy")
-    if not isinstance(arguments["env_id"], str):
-        raise UserError(f"env_id must be a Gymnasium id, got {reprlib.repr(arguments['env_id'])}")
-    for name in ("bandwidth", "exploration_noise"):
-        if not _is_number(arguments[name]) or arguments[name] < 0:
-            raise UserError(f"{name} must be a number that is not negative, got {reprlib.repr(arguments[name])}")
-
-
-def _check_bounds(low: Sequence[float], high: Sequence[float], action_dim: int) -> None:
-    """Refuse bounds that no action space of ours has."""
-    for name, bound in (("action_low", low), ("action_high", high)):
-        if not isinstance(bound, list | tuple) or len(bound) != action_dim or not all(map(_is_number, bound)):
-            raise UserError(f"{name} must be a list of {action_dim} finite numbers, got {reprlib.repr(bound)}")
-    if not all(a < b for a, b in zip(low, high, strict=True)):
-        raise UserError(f"action_low must be below action_high, got {reprlib.repr(low)} and {reprlib.repr(high)}")
-
-
 def _rounded_inwards(bound: Sequence[float], inwards: float) -> NDArray[np.float32]:
     """The nearest float32 that are not beyond a bound: the action space may be one of float64."""
     exact = np.asarray(bound, np.float64)
@@ -195,6 +159,5 @@ def _rounded_inwards(bound: Sequence[float], inwards: float) -> NDArray[np.float
     return np.where(beyond, np.nextafter(nearest, np.float32(inwards)), nearest)
 
 
-def _is_number(value: object) -> bool:
-    """Whether it is a number of float32, with some room for sums."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e38
+# Tools and `model_folder.load` ask for the names of the arguments; their defaults and types are those of the dataclass.
+Agent.__signature__ = inspect.signature(AgentConfig)  # type: ignore[attr-defined]

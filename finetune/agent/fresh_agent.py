@@ -1,44 +1,42 @@
-"""A run's agent before its first update: fresh policy and critics on the encoder that the settings ask for."""
+"""An agent before its first update: fresh policy and critics on an encoder; all weights are functions of the seed."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from diffsr_hub.model.encoder import DiffSR
 from diffsr_hub.model.env_check import parts
 from finetune.agent.agent import Agent
-from finetune.config import SCRATCH, FinetuneConfig
+from finetune.agent.config import PolicyAndCritics
+
+Mode = Literal["frozen", "finetuned", "random"]
 
 
-def fresh_agent(config: FinetuneConfig, envs: Any) -> Agent:
-    """Load the encoder, or make one, and put policy and critics on it; all weights are functions of the seed.
+def fresh_agent(
+    choices: PolicyAndCritics, env_id: str, envs: Any, pretrained: DiffSR | None, *, mode: Mode, seed: int
+) -> Agent:
+    """Put policy and critics on an encoder.
 
     Args:
-        config: Of the run.
-        envs: The vector of environments, whose spaces the encoder must fit.
-
-    Raises:
-        UserError: The encoder cannot be loaded, or does not fit.
+        choices: What policy and critics are.
+        env_id: Of the environment.
+        envs: The vector of environments.
+        pretrained: The encoder, which fits them; None for a fresh one of default sizes.
+        mode: With `random`, a fresh encoder of the pretrained one's sizes and statistics takes its place.
+        seed: Of all weights.
     """
     observations, actions = envs.single_observation_space, envs.single_action_space
-    pretrained = None
-    if config.encoder != SCRATCH:
-        pretrained = DiffSR.from_pretrained(config.encoder, revision=config.encoder_revision or None, env=envs)
     sizes = {"obs_dim": observations.shape[0], "action_dim": actions.shape[0], "obs_parts": parts(observations)}
     with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
+        torch.manual_seed(seed)
         agent = Agent(
             sizes if pretrained is None else pretrained.arguments,
-            config.env,
+            env_id,
             actions.low.tolist(),
             actions.high.tolist(),
-            policy=config.policy,
-            actor_hidden=config.actor_hidden,
-            critic_frequencies=config.critic_frequencies,
-            bandwidth=config.bandwidth,
-            exploration_noise=config.exploration_noise,
+            **vars(choices),
         )
-    if pretrained is not None and config.mode == "random":
+    if pretrained is not None and mode == "random":
         moments = (pretrained.obs_mean, pretrained.obs_std, pretrained.reward_mean, pretrained.reward_std)
         agent.encoder.set_statistics(*moments)
     elif pretrained is not None:

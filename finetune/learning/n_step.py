@@ -1,70 +1,44 @@
-"""n-step returns inside episodes: the same for stored data and for an environment that is stepping.
+"""n-step returns inside episodes, made when a batch is read: what is stored is single steps.
 
-R = Σ_{i<k} γⁱ r_{t+i}, bootstrapped with γᵏ from the observation after step t+k−1, where k is n, or less at the end of
-an episode. `terminated` makes the bootstrap 0; truncation does not (Pardo et al., 2018).
+R = Σ_{i<k} γⁱ r_{t+i}, bootstrapped with γᵏ from the observation after step t+k−1, where k is n, or less where the
+episode ends before. `TERMINATED` makes the bootstrap 0; `TRUNCATED` does not (Pardo et al., 2018).
 """
 
+from typing import NamedTuple
+
 import torch
+from torch import Tensor
 
-from diffsr_hub.transitions import Transitions
-from finetune.learning.replay import Batch
+GOES_ON, TRUNCATED, TERMINATED = 0, 1, 2
+"""how a step leaves its episode, uint8"""
 
 
-def n_step(episode: Transitions, n: int, discount: float) -> Batch:
-    """The transitions of one episode, or of its last steps, `[T, ...]` in order, with their n-step returns.
+class NStep(NamedTuple):
+    """The returns of B windows of n steps."""
+
+    n_step_return: Tensor
+    """`[B]`"""
+    last: Tensor
+    """`[B]`, int64: the step after whose observation the return bootstraps, counted from the first of its window"""
+    bootstrap_discount: Tensor
+    """`[B]`"""
+
+
+def n_step(reward: Tensor, end: Tensor, discount: float) -> NStep:
+    """Add up the rewards of windows of n steps, of each as far as its episode goes.
 
     Args:
-        episode: Consecutive transitions, at whose end the episode ended (or the data did).
-        n: Number of steps, at least 1.
+        reward: `[B, n]`, of the steps of each window in order; those after an end are not looked at.
+        end: `[B, n]`, uint8: `GOES_ON`, `TRUNCATED` or `TERMINATED`.
         discount: γ.
     """
-    length = len(episode.reward)
-    steps = torch.arange(length)
-    last = (steps + n - 1).clamp(max=length - 1)
-    returns = torch.zeros(length)
-    for i in range(min(n, length)):
-        returns[: length - i] += discount**i * episode.reward[i:]
-    return Batch(
-        obs=episode.obs,
-        action=episode.action,
-        reward=episode.reward,
-        next_obs=episode.next_obs,
-        n_step_return=returns,
-        bootstrap_obs=episode.next_obs[last],
-        bootstrap_discount=discount ** (last - steps + 1).float() * ~episode.terminated[last],
-    )
-
-
-class NStepQueue:
-    """The last steps of one environment, until n of them, or the end of the episode, make their rows complete."""
-
-    def __init__(self, n: int, discount: float) -> None:
-        self.n, self.discount = n, discount
-        self.pending: list[Transitions] = []
-
-    def push(self, step: Transitions, ended: bool) -> Batch | None:
-        """Take one transition `[...]`; give the rows that are complete now, or None.
-
-        Args:
-            step: The newest transition, without a leading shape.
-            ended: Whether the episode ended with it, by termination or truncation.
-        """
-        self.pending.append(step)
-        if not ended and len(self.pending) < self.n:
-            return None
-        if not ended:
-            return self._oldest()
-        rows = n_step(Transitions(*map(torch.stack, zip(*self.pending, strict=True))), self.n, self.discount)
-        self.pending = []
-        return rows
-
-    def _oldest(self) -> Batch:
-        """The row of the oldest step, whose n steps are all there and none of which ended the episode."""
-        first, last = self.pending[0], self.pending[-1]
-        steps_return = torch.zeros(())
-        for i, step in enumerate(self.pending):
-            steps_return = steps_return + self.discount**i * step.reward
-        self.pending = self.pending[1:]
-        bootstrap = torch.tensor(self.discount).pow(self.n)
-        row = (first.obs, first.action, first.reward, first.next_obs, steps_return, last.next_obs, bootstrap)
-        return Batch(*(column.unsqueeze(0) for column in row))
+    ends_before = (end != GOES_ON).cumsum(1) - (end != GOES_ON).long()
+    counted = ends_before == 0
+    total = torch.zeros_like(reward[:, 0])
+    for i, (r, is_counted) in enumerate(zip(reward.unbind(1), counted.unbind(1), strict=True)):
+        total = total + discount**i * (r * is_counted)
+    steps = counted.sum(1)
+    last = steps - 1
+    terminated = end.gather(1, last.unsqueeze(1)).squeeze(1) == TERMINATED
+    powers = torch.tensor([discount**k for k in range(reward.shape[1] + 1)], device=reward.device)
+    return NStep(total, last, powers[steps] * ~terminated)

@@ -1,8 +1,7 @@
-"""Minari datasets as rows of a replay buffer, worth what the online task pays for them."""
+"""Minari datasets to learn from, worth what the online task pays for them; their observations stay on disk."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,103 +15,185 @@ from diffsr_hub.model.env_check import parts_difference
 from diffsr_hub.suites.env_ids import registered
 from diffsr_hub.suites.known import can_collect, rewards
 from diffsr_hub.suites.suite import Rewards
-from diffsr_hub.transitions import Transitions
-from finetune.config import FinetuneConfig
-from finetune.learning.n_step import n_step
-from finetune.learning.replay import Replay
+from finetune.learning.batch import Batch, Scale
+from finetune.learning.n_step import GOES_ON, TERMINATED, TRUNCATED, n_step
+
+_CHUNK = 1 << 16
+"""transitions that are relabelled at once"""
 
 
-class OfflineData(NamedTuple):
-    """What is mixed into the batches."""
+class OfflineData:
+    """The transitions of some episodes; of the data itself only rewards and ends are held in memory.
 
-    everything: Replay
-    examples: Replay | None = None
-    """the successes in it, where these are imitated; else it is decided in every batch what is"""
+    Args:
+        episodes: The data.
+        env_id: The task that is learned; where its rewards are known as a function, they take the place of the data's.
+        n: Rewards in a return.
+        discount: γ.
+        examples: `[M]`, int64, the transitions that are imitated, which then are half of every sample; with None, each
+            batch decides which are worth imitating.
+        device: Where batches go.
+    """
 
-    def sample(self, size: int, generator: torch.Generator) -> tuple[Tensor, int]:
-        """Rows `[size, …]`, and how many of the last ones may be imitated."""
-        if self.examples is None:
-            return self.everything.sample(size, generator), size
-        shown = size // 2
-        parts = (self.everything.sample(size - shown, generator), self.examples.sample(shown, generator))
-        return torch.cat(parts), shown
+    def __init__(
+        self,
+        episodes: Episodes,
+        env_id: str,
+        *,
+        n: int,
+        discount: float,
+        examples: Tensor | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.episodes, self.n, self.discount, self.examples, self.device = episodes, n, discount, examples, device
+        self.reward, terminated = _worth(episodes, rewards(env_id))
+        self.end = torch.full((len(self),), GOES_ON, dtype=torch.uint8)
+        self.end[episodes.starts + episodes.lengths - 1] = TRUNCATED
+        self.end[terminated] = TERMINATED
+
+    def __len__(self) -> int:
+        return self.episodes.num_transitions
+
+    @property
+    def provenance(self) -> list[dict[str, Any]]:
+        """What the data is, one entry for each dataset."""
+        return self.episodes.provenance
+
+    def sample(self, size: int, generator: torch.Generator) -> Batch:
+        """`[size]` transitions with their n-step returns, those that may be imitated at the end."""
+        shown = size if self.examples is None else size // 2
+        index = [self._draw(len(self), size - shown, generator)] if self.examples is not None else []
+        of = len(self) if self.examples is None else len(self.examples)
+        drawn = self._draw(of, shown, generator)
+        index.append(drawn if self.examples is None else self.examples[drawn])
+        return self.rows(torch.cat(index))._replace(imitated=shown)
+
+    def rows(self, index: Tensor) -> Batch:
+        """The transitions of some numbers `[B]`, in the order of the data."""
+        window = (index.unsqueeze(1) + torch.arange(self.n)).clamp(max=len(self) - 1)
+        returns = n_step(self.reward[window], self.end[window], self.discount)
+        first, last = self.episodes.transitions(index), self.episodes.transitions(index + returns.last)
+        return Batch(
+            obs=first.obs,
+            action=first.action,
+            reward=self.reward[index],
+            next_obs=first.next_obs,
+            n_step_return=returns.n_step_return,
+            bootstrap_obs=last.next_obs,
+            bootstrap_discount=returns.bootstrap_discount,
+        ).map(lambda column: column.to(self.device))
+
+    def scale(self) -> Scale:
+        """Of all of it; the observations of every task weigh the same."""
+        moments = self.episodes.moments(torch.arange(self.episodes.num_episodes))
+        return Scale(self.reward.abs().mean(), moments.obs_mean, moments.obs_std)
+
+    @staticmethod
+    def _draw(most: int, size: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(most, (size,), generator=generator, device=generator.device).cpu()
 
 
 def load_offline(
-    config: FinetuneConfig,
-    obs_dim: int,
-    action_dim: int,
-    say: Callable[[str], None],
-    bounds: tuple[list[float], list[float]] | None = None,
+    names: Sequence[str],
+    env_id: str,
+    *,
+    sizes: tuple[int, int],
+    bounds: tuple[Sequence[float], Sequence[float]] | None = None,
     obs_parts: Mapping[str, int] | None = None,
+    n: int,
+    discount: float,
+    only_successes: bool = False,
+    download: bool = True,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = print,
 ) -> OfflineData:
-    """All transitions of `config.offline_dataset`, with the rewards and ends of the task where those are known.
+    """All transitions of datasets, with the rewards and ends of the task where those are known.
 
     Args:
-        config: Of the run.
-        obs_dim: Size of the environment's observations.
-        action_dim: Size of its actions.
-        say: Told what is downloaded, and whose rewards there are.
+        names: Ids and namespaces of datasets.
+        env_id: The task that is learned.
+        sizes: Of its observations and of its actions.
         bounds: Lowest and highest action of the environment, where the data must have the same.
         obs_parts: Names and sizes of the parts of its observations, where they are nested.
+        n: Rewards in a return.
+        discount: γ.
+        only_successes: Whether the transitions of all episodes that are noted as successes are to be imitated.
+        download: Whether Minari's remote may be asked.
+        device: Where batches go.
+        say: Told what is downloaded, and whose rewards there are.
 
     Raises:
         UserError: A dataset is missing, or of another robot, or of other actions; or no episode is noted as a success
             where these are to be imitated.
     """
+    named = ",".join(names)
     try:
-        resolution = resolve(config.datasets, download=config.download, say=say)
+        resolution = resolve(names, download=download, say=say)
     except UserError as error:
-        raise UserError(f"{error}{_advice(config.offline_dataset, str(error))}") from error
+        raise UserError(f"{error}{_advice(named, str(error))}") from error
     episodes = load(resolution.ids)
-    if (episodes.obs_dim, episodes.action_dim) != (obs_dim, action_dim):
+    _check_fits(episodes, named, env_id, sizes, obs_parts or {}, bounds)
+    pays, own = rewards(env_id), registered(env_id)
+    if pays is not None:
+        _check_source(episodes, env_id, pays)
+    elif others := sorted({env for env in map(_env_id, episodes.provenance) if env not in (None, own)}):
+        say(f"{named} keeps the rewards of {', '.join(others)}: those of {env_id} are not known")
+    examples = episodes.indices(_solved(episodes, resolution.ids, named, env_id)) if only_successes else None
+    return OfflineData(episodes, env_id, n=n, discount=discount, examples=examples, device=device)
+
+
+def _check_fits(
+    episodes: Episodes,
+    named: str,
+    env_id: str,
+    sizes: tuple[int, int],
+    obs_parts: Mapping[str, int],
+    bounds: tuple[Sequence[float], Sequence[float]] | None,
+) -> None:
+    if (episodes.obs_dim, episodes.action_dim) != sizes:
         raise UserError(
-            f"{config.offline_dataset} has observations of {episodes.obs_dim} and actions of {episodes.action_dim} "
-            f"numbers, {config.env} has {obs_dim} and {action_dim}"
+            f"{named} has observations of {episodes.obs_dim} and actions of {episodes.action_dim} "
+            f"numbers, {env_id} has {sizes[0]} and {sizes[1]}"
         )
-    if difference := parts_difference(episodes.obs_parts, obs_parts or {}):
-        raise UserError(
-            f"the observations of {config.offline_dataset} are {difference[0]}, those of {config.env} {difference[1]}"
-        )
+    if difference := parts_difference(episodes.obs_parts, obs_parts):
+        raise UserError(f"the observations of {named} are {difference[0]}, those of {env_id} {difference[1]}")
     low, high = episodes.action_low, episodes.action_high
     found = None if low is None or high is None else (low, high)
     if bounds is not None and (found is None or not np.allclose(found, bounds, rtol=1e-5)):
         other = "are discrete" if found is None else f"are from {found[0]} to {found[1]}"
-        raise UserError(
-            f"the actions of {config.offline_dataset} {other}, those of {config.env} from {bounds[0]} to {bounds[1]}"
-        )
-    pays, own = rewards(config.env), registered(config.env)
-    if pays is not None:
-        _check_source(episodes, config.env, pays)
-    elif others := sorted({env for env in map(_env_id, episodes.provenance) if env not in (None, own)}):
-        say(f"{config.offline_dataset} keeps the rewards of {', '.join(others)}: those of {config.env} are not known")
-    everything = _fill(episodes, range(episodes.num_episodes), config)
-    if config.imitate == "better":
-        return OfflineData(everything)
-    return OfflineData(everything, _fill(episodes, _solved(episodes, resolution.ids, config), config))
+        raise UserError(f"the actions of {named} {other}, those of {env_id} from {bounds[0]} to {bounds[1]}")
 
 
-def _advice(words: str, error: str) -> str:
+def _advice(named: str, error: str) -> str:
     """How to make a dataset that is missing; of several it is not known which one is."""
-    word = words.strip().rstrip("/")
+    word = named.strip().rstrip("/")
     namespace = word.rpartition("/")[0]
     name = namespace if word == bundled(namespace) else word
     return f"; to make one: diffsr collect {name}" if can_collect(name) and "diffsr collect" not in error else ""
 
 
-def _solved(episodes: Episodes, ids: Sequence[str], config: FinetuneConfig) -> list[int]:
+def _worth(episodes: Episodes, pays: Rewards | None) -> tuple[Tensor, Tensor]:
+    """Rewards `[N]` and whether each transition terminated, `[N]`, as the task has them."""
+    if pays is None:
+        return episodes.reward, episodes.terminated
+    chunks = torch.arange(episodes.num_transitions).split(_CHUNK)
+    worth = [pays.relabel(episodes.transitions(index)) for index in chunks]
+    return torch.cat([part.reward for part in worth]), torch.cat([part.terminated for part in worth])
+
+
+def _solved(episodes: Episodes, ids: Sequence[str], named: str, env_id: str) -> Tensor:
     """The episodes that are a success in the task; those of another task are none, whatever they were there."""
     noted, found, first = successes(ids), [], 0
     for dataset in episodes.provenance:
         numbers = range(first, first + dataset["total_episodes"])
-        found += [i for i in numbers if noted[i] and _env_id(dataset) in (None, registered(config.env))]
+        found += [i for i in numbers if noted[i] and _env_id(dataset) in (None, registered(env_id))]
         first = numbers.stop
     if not found:
         raise UserError(
-            f"{config.offline_dataset} notes no episode as a success in {config.env} (success: true in its metadata or "
+            f"{named} notes no episode as a success in {env_id} (success: true in its metadata or "
             "in the infos of a step): --imitate better needs none"
         )
-    return found
+    return torch.tensor(found)
 
 
 def _env_id(dataset: dict[str, Any]) -> str | None:
@@ -129,23 +210,3 @@ def _check_source(episodes: Episodes, env_id: str, pays: Rewards) -> None:
             raise UserError(
                 f"{dataset['id']} is of {found}, and {env_id} has rewards for data of {pays.source} only: leave it out"
             )
-
-
-def _fill(episodes: Episodes, chosen: Sequence[int], config: FinetuneConfig) -> Replay:
-    replay = Replay(int(episodes.lengths[list(chosen)].sum()), episodes.obs_dim, episodes.action_dim)
-    pays = rewards(config.env)
-    for i in chosen:
-        episode = episodes.episode(i)
-        if pays is not None:
-            episode = pays.relabel(episode)
-        for part in _until_terminated(episode):
-            replay.add(n_step(part, config.n_step, config.discount))
-    return replay
-
-
-def _until_terminated(episode: Transitions) -> Iterator[Transitions]:
-    """An episode `[T, …]` in parts that end where it terminates: for another task that may be before its end."""
-    ends = (episode.terminated.nonzero().squeeze(-1) + 1).tolist()
-    for first, last in pairwise([0, *ends, len(episode.reward)]):
-        if first < last:
-            yield Transitions(*(column[first:last] for column in episode))

@@ -1,18 +1,15 @@
 """What an agent was made of: encoder, offline data, command, settings, versions, hardware."""
 
-import hashlib
 import json
-import os
-import platform
 from pathlib import Path
 from typing import Any
 
-from diffsr_hub.data import load, resolve, software
 from diffsr_hub.errors import UserError
-from diffsr_hub.files.paths import folder_or_name
 from diffsr_hub.runs.command import command_line, settings
-from diffsr_hub.saved.download import find
-from finetune.config import SCRATCH, FinetuneConfig
+from diffsr_hub.runs.software import software
+from finetune.config import FinetuneConfig
+from finetune.learning.offline import OfflineData
+from finetune.running.encoder_source import EncoderSource
 
 
 def command(config: FinetuneConfig) -> str:
@@ -20,22 +17,23 @@ def command(config: FinetuneConfig) -> str:
     return command_line("finetune", config, always=("encoder", "env"), never=("run_dir", "resume", "progress", "arm"))
 
 
-def sources(config: FinetuneConfig, file: Path) -> dict[str, Any]:
-    """Encoder and datasets of a run, as they were when it began: what `file` notes of a resumed one.
+def sources(encoder: EncoderSource | None, offline: OfflineData | None, file: Path) -> dict[str, Any]:
+    """Encoder and datasets of a run, as they were loaded when it began: what `file` notes of a resumed one.
 
     Args:
-        config: Of the run.
+        encoder: That was loaded; None from scratch, or for a resumed run.
+        offline: That was loaded.
         file: A JSON file of the run folder.
 
     Returns:
         `encoder` (`source`, `revision` of a repository, `sha256` of its weights; None from scratch) and `datasets`.
 
     Raises:
-        UserError: The encoder or a dataset cannot be had, or the datasets are others than when the run began.
+        UserError: The datasets are others than when the run began.
     """
-    datasets = _datasets(config)
+    datasets = [] if offline is None else offline.provenance
     if not file.is_file():
-        return {"encoder": _encoder(config.encoder, config.encoder_revision or None), "datasets": datasets}
+        return {"encoder": None if encoder is None else encoder.record(), "datasets": datasets}
     noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     before, now = _contents(noted["datasets"]), _contents(datasets)
     if before != now:
@@ -45,13 +43,14 @@ def sources(config: FinetuneConfig, file: Path) -> dict[str, Any]:
     return noted
 
 
-def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> dict[str, Any]:
+def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float, device: str) -> dict[str, Any]:
     """What the agent was made of and on, for `training.json` and the card.
 
     Args:
         config: Of the run.
         made_of: Its `sources`.
         seconds: CPU time of its training.
+        device: On which it was.
     """
     return {
         "env": config.env,
@@ -60,7 +59,7 @@ def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> di
         "seed": config.seed,
         "steps": config.total_steps,
         "seconds": round(seconds, 2),
-        "device": f"cpu, {platform.machine()}, {os.cpu_count()} cores, {config.threads} thread(s)",
+        "device": device,
         "command": command(config),
         **made_of,
         "software": software(),
@@ -68,25 +67,6 @@ def facts(config: FinetuneConfig, made_of: dict[str, Any], seconds: float) -> di
     }
 
 
-def _encoder(source: str, revision: str | None) -> dict[str, Any] | None:
-    if source == SCRATCH:
-        return None
-    config, weights = find(source, revision=revision, local_files_only=False, token=None)
-    in_cache = config.parent.parent.name == "snapshots" and not os.path.isdir(folder_or_name(source))
-    return {
-        "source": source,
-        "revision": config.parent.name if in_cache else None,
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-    }
-
-
 def _contents(datasets: list[dict[str, Any]]) -> str:
     """What the rows of a replay buffer depend on."""
     return ", ".join(f"{dataset['id']} (sha256 {dataset['sha256'][:12]})" for dataset in datasets)
-
-
-def _datasets(config: FinetuneConfig) -> list[dict[str, Any]]:
-    if not config.datasets:
-        return []
-    # What training itself reports while it loads them is not said twice.
-    return load(resolve(config.datasets, download=config.download, say=lambda _: None).ids).provenance

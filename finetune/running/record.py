@@ -9,7 +9,6 @@ from typing import Any
 from diffsr_hub.files.atomic import write_json, write_text
 from diffsr_hub.presentation.picture import write_picture
 from finetune.acting.evaluation import Evaluation
-from finetune.config import FinetuneConfig
 from finetune.running.run_folder import RunFolder
 
 CURVE = ("step", "mean_return", "std_return", "mean_length", "success_rate", "seconds")
@@ -20,11 +19,13 @@ class Record:
 
     Args:
         folder: Where the files go.
-        config: Of the run; env, arm and seed are written beside the evaluations.
+        env: Gymnasium id.
+        arm: Name under which the run is compared.
+        seed: Of the run.
     """
 
-    def __init__(self, folder: RunFolder, config: FinetuneConfig) -> None:
-        self.folder, self.config = folder, config
+    def __init__(self, folder: RunFolder, *, env: str, arm: str, seed: int) -> None:
+        self.folder, self.env, self.arm, self.seed = folder, env, arm, seed
         self.rows: list[dict[str, float]] = []
         self.evaluations: list[dict[str, Any]] = []
         self.tensorboard: Any = None
@@ -60,7 +61,7 @@ class Record:
         """
         self.evaluations.append({"step": step, "seconds": seconds, **evaluation.summary()})
         _write_csv(self.folder.curve, [{key: row[key] for key in CURVE if key in row} for row in self.evaluations])
-        about = {"arm": self.config.label, "env": self.config.env, "seed": self.config.seed}
+        about = {"arm": self.arm, "env": self.env, "seed": self.seed}
         write_json(self.folder.evaluation, {**about, "evaluations": self.evaluations})
 
     def close(self) -> None:
@@ -86,7 +87,7 @@ class Record:
         for row in self.evaluations:
             axes.plot([row["step"]] * len(row["returns"]), row["returns"], ".", color="0.7", markersize=3)
         axes.plot(steps, [row["mean_return"] for row in self.evaluations], color="C0", label="mean of the episodes")
-        axes.set(xlabel="environment steps", ylabel="return", title=f"{self.config.env}, {self.config.label}")
+        axes.set(xlabel="environment steps", ylabel="return", title=f"{self.env}, {self.arm}")
         axes.legend(frameon=False)
         write_picture(figure, self.folder.curve.with_suffix(".png"), dpi=120)
 

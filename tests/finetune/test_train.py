@@ -39,7 +39,7 @@ from finetune.running.training import Training
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what is in the background without it
 original = Training.advance
 def advance(self):
-    if {step} <= self.step < {step} + self.config.num_envs:
+    if {step} <= self.step < {step} + self.schedule.num_envs:
         os.kill(os.getpid(), signal.{signal})
     return original(self)
 Training.advance = advance
@@ -177,7 +177,7 @@ def toy(**changes: Any) -> list[str]:
         ({"offline_dataset": "hopper/random"}, "observations of 11 and actions of 3 numbers"),
         (
             {"env": "metaworld/reach-v3", "encoder": "none", "eval_episodes": 51},
-            "metaworld/reach-v3 has 50 official goals, one episode each, always the same: episodes must be at most 50",
+            "an evaluation in metaworld/reach-v3 has 50 different episodes, always the same: episodes must be at most",
         ),
         ({"total_steps": 0}, "total_steps must be at least 1"),
         ({"num_envs": -1}, "num_envs must be at least 1"),

@@ -32,7 +32,7 @@ def flags(**changes: Any) -> list[str]:
 
 
 def small_agent(obs_dim: int = 3, action_dim: int = 2, bound: float = 1.0, **changes: Any) -> Agent:
-    sizes = {"obs_dim": obs_dim, "action_dim": action_dim, **ENCODER}
+    sizes = {"obs_dim": obs_dim, "action_dim": action_dim, **ENCODER, **changes.pop("encoder", {})}
     small = {"actor_hidden": [8], "critic_frequencies": 4, **changes}
     return Agent(sizes, "test/Toy-v0", [-bound] * action_dim, [bound] * action_dim, **small)
 

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -10,37 +9,26 @@ from benchmarks.studies.ingredients import (
     ARMS,
     RESULTS,
     TASKS,
+    NewestPsi,
+    RawPsi,
+    RawRewards,
+    SharpTargets,
     UnnormalizedCritic,
     carry_on,
-    newest_psi,
-    psi_as_it_is,
-    rewards_as_they_are,
-    sharp_targets,
     table,
     whole,
 )
 from benchmarks.studies.results import recorded
-from finetune.learning.learner import Learner
-from finetune.learning.replay import Batch
+from finetune.learning.batch import Batch, Scale
+from finetune.learning.diffsr_learner import DiffSRLearner, LearnerConfig
 from finetune.running import training
 from tests.finetune.toys import settings, small_agent
 
 
-class Training:
-    """As much of one as the ablations touch."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.agent = small_agent()
-        generator = torch.Generator().manual_seed(0)
-        self.learner = Learner(self.agent, settings(tau=0.5), learns_representation=True, generator=generator)
-
-    def _measure(self, replay: Any) -> None:
-        self.agent.reward_scale.fill_(7)
-
-    def update(self) -> None:
-        obs, action, one = torch.randn(8, 3), torch.rand(8, 2), torch.randn(8)
-        self.learner.update(Batch(obs, action, one, obs, one, obs, torch.full((8,), 0.9)))
+def learner(kind: type[DiffSRLearner]) -> DiffSRLearner:
+    torch.manual_seed(0)
+    config = settings(tau=0.5).part(LearnerConfig)
+    return kind(small_agent(), config, learns_representation=True, generator=torch.Generator().manual_seed(0))
 
 
 def test_the_critics_gradient_without_normalisation_is_that_of_autograd() -> None:
@@ -52,19 +40,20 @@ def test_the_critics_gradient_without_normalisation_is_that_of_autograd() -> Non
     torch.testing.assert_close(slope, torch.autograd.grad(expected.sum(), psi)[0])
 
 
-def test_what_is_left_out_is_out_and_the_agent_still_learns() -> None:
-    training: Any = Training()
-    psi, target = training.learner.agent.encoder.psi_network, training.learner.target_critic
-    for change in (newest_psi, rewards_as_they_are, sharp_targets, psi_as_it_is):
-        change(training)
-    before = [tensor.clone() for tensor in target.parameters()]
-    training.update()
-    assert training.learner.target_psi is psi
-    assert any(not torch.equal(a, b) for a, b in zip(before, target.parameters(), strict=True))  # it follows still
-    training._measure(None)
-    assert training.agent.reward_scale == 1
-    obs = torch.randn(4, 3)
-    assert torch.equal(training.agent.actor.target(obs)[0], training.agent.actor.mode(obs))
+@pytest.mark.parametrize("kind", [NewestPsi, RawRewards, SharpTargets, RawPsi])
+def test_what_is_left_out_is_out_and_the_agent_still_learns(kind: type[DiffSRLearner]) -> None:
+    found = learner(kind)
+    before = [tensor.clone() for tensor in found.target_critic.parameters()]
+    obs, action, one = torch.randn(8, 3), torch.rand(8, 2), torch.randn(8)
+    found.update(Batch(obs, action, one, obs, one, obs, torch.full((8,), 0.9)))
+    assert any(not torch.equal(a, b) for a, b in zip(before, found.target_critic.parameters(), strict=True))
+    found.measure(Scale(torch.tensor(7.0), torch.zeros(3), torch.ones(3)))
+    actor = found.agent.actor
+    assert (found.target_psi is found.agent.encoder.psi_network) is (kind is NewestPsi)
+    assert (found.agent.reward_scale == 1) == (kind is RawRewards)
+    assert torch.equal(actor.target(obs)[0], actor.mode(obs)) is (kind is SharpTargets)
+    for critic in (found.agent.critic, found.target_critic):
+        assert isinstance(critic, UnnormalizedCritic) is (kind is RawPsi)
 
 
 def test_an_interrupted_run_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

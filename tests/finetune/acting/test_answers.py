@@ -61,11 +61,11 @@ def shown() -> Any:
 
 
 def trained(env_id: str = "test/Odd-v0", steps: int = 7) -> list[float]:
-    found = Interaction(lambda: make(env_id), 2, seed=0, n_step=1, discount=0.9)
+    found = Interaction(lambda: make(env_id), 2, seed=0)
     returns = []
     for _ in range(steps):
         found.observe()
-        returns += [episode.episode_return for episode in found.step(torch.zeros(2, 2), np.zeros((2, 2)))[1]]
+        returns += [episode.episode_return for episode in found.step(torch.zeros(2, 2), np.zeros((2, 2))).finished]
     return returns
 
 

@@ -18,11 +18,10 @@ from diffsr_hub.suites.mujoco.rewards import HOPPER, fallen
 from diffsr_hub.suites.mujoco.suite import MUJOCO
 from diffsr_hub.suites.mujoco.tasks import TASKS
 from diffsr_hub.transitions import Transitions
-from finetune.learning.n_step import n_step
+from finetune.learning.batch import Batch
 from finetune.learning.offline import OfflineData, load_offline
-from finetune.learning.replay import Batch, Replay
+from finetune.learning.replay import Replay
 from tests.finetune.learning.stored import write
-from tests.finetune.toys import settings
 from tests.machine import isolate
 
 BACKWARD = "diffsr/Hopper-backward-v0"
@@ -50,19 +49,26 @@ def machine(datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, datasets)
 
 
-def offline(dataset: str, env_id: str, sizes: tuple[int, int] = (11, 3), **changes: Any) -> tuple[Replay, list[str]]:
+def loaded(dataset: str, env_id: str, sizes: tuple[int, int] = (11, 3), **changes: Any) -> OfflineData:
+    return load_offline(dataset.split(","), env_id, sizes=sizes, **{"n": 3, "discount": 0.99, **changes})
+
+
+def offline(dataset: str, env_id: str, sizes: tuple[int, int] = (11, 3), **changes: Any) -> tuple[Batch, list[str]]:
     said: list[str] = []
-    config = settings(offline_dataset=dataset, env=env_id, **changes)
-    return load_offline(config, *sizes, said.append).everything, said
+    return everything(loaded(dataset, env_id, sizes, say=said.append, **changes)), said
+
+
+def everything(found: OfflineData) -> Batch:
+    return found.rows(torch.arange(len(found)))
 
 
 def examples(found: OfflineData) -> Batch:
     assert found.examples is not None
-    return found.examples.all()
+    return found.rows(found.examples)
 
 
-def with_examples(dataset: str) -> OfflineData:
-    return load_offline(settings(offline_dataset=dataset, imitate="successes", n_step=1), 11, 3, print)
+def with_examples(dataset: str, env_id: str = "Hopper-v5") -> OfflineData:
+    return loaded(dataset, env_id, only_successes=True, n=1)
 
 
 def stored(dataset: str) -> list[Transitions]:
@@ -72,19 +78,28 @@ def stored(dataset: str) -> list[Transitions]:
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_the_same_task_keeps_rewards_and_ends(n):
-    found, said = offline("hopper/random-v0", "Hopper-v5", n_step=n)
-    expected = [n_step(episode, n, 0.99) for episode in stored("hopper/random-v0")]
-    for column, parts in zip(found.all(), zip(*expected, strict=True), strict=True):
-        torch.testing.assert_close(column, torch.cat(parts).float())
+    found, said = offline("hopper/random-v0", "Hopper-v5", n=n)
+    expected = [in_a_ring(episode, n) for episode in stored("hopper/random-v0")]
+    for column, parts in zip(found.columns, zip(*(batch.columns for batch in expected), strict=True), strict=True):
+        torch.testing.assert_close(column, torch.cat(parts))
     assert not any("rewards" in line for line in said)
+
+
+def in_a_ring(episode: Transitions, n: int) -> Batch:
+    """An episode as an environment would have added it to the replay buffer, step by step."""
+    length = len(episode.reward)
+    replay = Replay(length, episode.obs.shape[1], episode.action.shape[1], n=n, discount=0.99)
+    for t in range(length):
+        replay.add(Transitions(*(column[t : t + 1] for column in episode)), torch.tensor([t == length - 1]))
+    return replay.all()
 
 
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("dataset", ["hopper/random-v0", "hopper/falls-v0"])
 def test_a_task_of_ours_pays_its_own_rewards_and_has_its_own_ends(n, dataset):
     """Also where the data goes on after a fall: nothing is added up beyond it."""
-    rows, said = offline(dataset, BACKWARD, n_step=n)
-    found, first = rows.all(), 0
+    found, said = offline(dataset, BACKWARD, n=n)
+    first = 0
     for episode in stored(dataset):
         obs, action, _, next_obs, _ = episode
         reward = TASKS[BACKWARD].reward(obs, action, next_obs)
@@ -97,16 +112,16 @@ def test_a_task_of_ours_pays_its_own_rewards_and_has_its_own_ends(n, dataset):
             assert found.bootstrap_discount[first + t] == pytest.approx(0 if falls[t + k - 1] else 0.99**k)
             assert torch.equal(found.bootstrap_obs[first + t], next_obs[t + k - 1])
         first += len(reward)
-    assert first == len(rows) and not any("keeps the rewards" in line for line in said)
+    assert first == len(found.reward) and not any("keeps the rewards" in line for line in said)
     if dataset == "hopper/falls-v0":
         assert any(fallen(HOPPER, e.next_obs)[:-1].any() and not e.terminated.any() for e in stored(dataset))
 
 
 def test_actions_are_rescaled_from_the_bounds_of_the_data():
     found, _ = offline("narrow/random-v0", "test/OneStep-v0", (1, 1))
-    best = found.all().obs[:, 0] * 0.3
-    torch.testing.assert_close(found.all().reward, 1 - (found.all().action[:, 0] - best / 0.4) ** 2)
-    assert 0.5 < found.all().action.abs().max() <= 1
+    best = found.obs[:, 0] * 0.3
+    torch.testing.assert_close(found.reward, 1 - (found.action[:, 0] - best / 0.4) ** 2)
+    assert 0.5 < found.action.abs().max() <= 1
 
 
 def note(dataset: str, successes: Sequence[bool | None]) -> None:
@@ -120,7 +135,7 @@ def test_the_examples_are_the_successes(others):
     note("hopper/some-v0", [True if i in (1, 4, 10) else others for i in range(12)])
     found, episodes = with_examples("hopper/some-v0"), stored("hopper/some-v0")
     assert torch.equal(examples(found).obs, torch.cat([episodes[i].obs for i in (1, 4, 10)]))
-    assert torch.equal(found.everything.all().obs, torch.cat([episode.obs for episode in episodes]))
+    assert torch.equal(everything(found).obs, torch.cat([episode.obs for episode in episodes]))
 
 
 def test_the_examples_of_several_datasets_are_found_in_the_right_one():
@@ -135,18 +150,16 @@ def test_the_examples_of_several_datasets_are_found_in_the_right_one():
 def test_half_of_a_batch_are_examples_at_its_end(size):
     note("hopper/some-v0", [i == 1 for i in range(12)])
     found = with_examples("hopper/some-v0")
-    rows, imitated = found.sample(size, torch.Generator().manual_seed(0))
-    assert imitated == size // 2 and len(rows) == size
-    shown = {tuple(row) for row in found.everything.rows[: len(found.everything)].tolist()}
-    assert {tuple(row) for row in rows.tolist()} <= shown
+    batch = found.sample(size, torch.Generator().manual_seed(0))
+    assert batch.imitated == size // 2 and len(batch.reward) == size
+    assert set(map(tuple, batch.obs.tolist())) <= set(map(tuple, everything(found).obs.tolist()))
     own = set(map(tuple, examples(found).obs.tolist()))
-    assert {tuple(obs) for obs in found.everything.batch(rows[size - imitated :]).obs.tolist()} <= own
+    assert set(map(tuple, batch.obs[size - batch.imitated :].tolist())) <= own
 
 
 def test_without_examples_all_of_a_batch_may_be_imitated():
-    found, _ = offline("hopper/some-v0", "Hopper-v5")
-    rows, imitated = OfflineData(found).sample(7, torch.Generator().manual_seed(0))
-    assert imitated == len(rows) == 7
+    batch = loaded("hopper/some-v0", "Hopper-v5").sample(7, torch.Generator().manual_seed(0))
+    assert batch.imitated == len(batch.reward) == 7
 
 
 def test_data_without_a_success_is_refused_where_successes_are_imitated():
@@ -159,9 +172,8 @@ def test_data_without_a_success_is_refused_where_successes_are_imitated():
 def test_a_success_in_another_task_is_none_in_this_one():
     note("cheetah/random-v0", [True])
     note("hopper/falls-v0", [True] * 5)
-    config = settings(offline_dataset="hopper/falls-v0", env="Walker2d-v5", imitate="successes")
     with pytest.raises(UserError, match=r"no episode as a success in Walker2d-v5"):
-        load_offline(config, 11, 3, print)
+        with_examples("hopper/falls-v0", "Walker2d-v5")
 
 
 def test_whose_rewards_several_datasets_keep_is_said():
@@ -208,22 +220,21 @@ def test_the_key_of_stable_baselines_is_a_success_too():
 def test_several_datasets_follow_one_another():
     both, _ = offline("hopper/falls-v0, hopper/random-v0", "Hopper-v5")
     parts = [offline(name, "Hopper-v5")[0] for name in ("hopper/falls-v0", "hopper/random-v0")]
-    assert torch.equal(both.all().obs, torch.cat([part.all().obs for part in parts]))
+    assert torch.equal(both.obs, torch.cat([part.obs for part in parts]))
 
 
 @pytest.mark.parametrize("env_id", [BACKWARD, "Hopper-v5"])
 def test_a_module_in_front_of_an_id_changes_nothing(env_id):
     """Neither the rewards, nor what is said of them, nor what is a success there."""
     plain, written = offline("hopper/random-v0", env_id), offline("hopper/random-v0", f"finetune.tasks:{env_id}")
-    assert all(torch.equal(one, other) for one, other in zip(plain[0].all(), written[0].all(), strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(plain[0].columns, written[0].columns, strict=True))
     assert plain[1] == written[1]
     note("hopper/falls-v0", [True] * 5)
-    config = settings(offline_dataset="hopper/falls-v0", env=f"finetune.tasks:{env_id}", imitate="successes")
     if env_id == "Hopper-v5":
-        assert load_offline(config, 11, 3, print).examples is not None
+        assert with_examples("hopper/falls-v0", f"finetune.tasks:{env_id}").examples is not None
     else:
         with pytest.raises(UserError, match="notes no episode as a success"):
-            load_offline(config, 11, 3, print)
+            with_examples("hopper/falls-v0", f"finetune.tasks:{env_id}")
 
 
 def test_an_id_without_a_version_is_its_newest():
@@ -249,24 +260,24 @@ def test_data_of_another_robot_of_equal_sizes_is_refused(dataset):
 
 def test_data_of_another_task_of_the_robot_is_taken():
     found, _ = offline("backward/random-v0", "diffsr/Hopper-jump-v0")
-    assert len(found) == len(stored("backward/random-v0")[0].reward)
+    assert len(found.reward) == len(stored("backward/random-v0")[0].reward)
 
 
 def test_data_of_other_actions_is_refused():
     """A number in [-1, 1] would stand for another action there than here."""
-    config = settings(offline_dataset="narrow/random-v0", env="test/OneStep-v0")
-    assert len(load_offline(config, 1, 1, lambda _: None, ([-0.4], [0.4])).everything) == 30
+    narrow = ("narrow/random-v0", "test/OneStep-v0", (1, 1))
+    assert len(loaded(*narrow, bounds=([-0.4], [0.4]))) == 30
     with pytest.raises(UserError, match=r"actions of narrow/random-v0 are from \[-0\.4.*\] to \[0\.4.*, those of"):
-        load_offline(config, 1, 1, lambda _: None, ([-1.0], [1.0]))
+        loaded(*narrow, bounds=([-1.0], [1.0]))
 
 
 def test_data_of_observations_of_other_names_is_refused():
     """A number would stand for another quantity there than here."""
-    config = settings(offline_dataset="nested/random-v0", env="test/Unsorted-v0")
+    nested = ("nested/random-v0", "test/Unsorted-v0", (2, 2))
     for there in ({"angle": 1, "velocity": 1}, None):  # None: not known
-        assert len(load_offline(config, 2, 2, lambda _: None, obs_parts=there).everything) == 3
+        assert len(loaded(*nested, obs_parts=there)) == 3
     with pytest.raises(UserError, match=r"observations of nested.* are angle \(1\), velocity \(1\), those of .* speed"):
-        load_offline(config, 2, 2, lambda _: None, obs_parts={"angle": 1, "speed": 1})
+        loaded(*nested, obs_parts={"angle": 1, "speed": 1})
 
 
 @pytest.mark.parametrize("name", ["mujoco/hopper", "mujoco/hopper/bundled-v0"])
@@ -291,7 +302,7 @@ def test_another_missing_dataset_is_only_missing(name):
 
 def test_rows_do_not_cross_episodes():
     for n in (1, 3):
-        found = offline("hopper/random-v0", "Hopper-v5", n_step=n)[0].all()
+        found, _ = offline("hopper/random-v0", "Hopper-v5", n=n)
         starts = [0]
         for episode in stored("hopper/random-v0"):
             starts.append(starts[-1] + len(episode.reward))

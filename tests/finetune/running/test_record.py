@@ -10,7 +10,6 @@ import pytest
 from finetune.acting.evaluation import Evaluation
 from finetune.running.record import CURVE, Record
 from finetune.running.run_folder import RunFolder
-from tests.finetune.toys import settings
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def record(folder: RunFolder) -> Record:
-    return Record(folder, settings(seed=3, arm="mine"))
+    return Record(folder, env="Hopper-v5", arm="mine", seed=3)
 
 
 def rows(file: Path) -> list[dict[str, str]]:

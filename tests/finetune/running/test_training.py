@@ -25,11 +25,13 @@ from diffsr_hub.runs.interrupt import Stopped
 from finetune.acting.evaluation import evaluate
 from finetune.acting.interaction import Interaction
 from finetune.agent.agent import Agent
-from finetune.learning.learner import Learner
-from finetune.learning.replay import Batch
-from finetune.running import checkpoint, training
+from finetune.learning.batch import Batch
+from finetune.learning.diffsr_learner import DiffSRLearner
+from finetune.learning.offline import OfflineData
+from finetune.running import checkpoint
 from finetune.running.run_folder import RunFolder
 from finetune.running.training import Training
+from finetune.train import EVALUATION_SEED, compose
 from tests.finetune.learning.stored import write
 from tests.finetune.toys import LQR, Faulty, settings
 from tests.machine import isolate
@@ -59,11 +61,24 @@ def train(name: str = "run", *, say: Callable[[str], None] = lambda _: None, **c
     if resume:
         config = replace(config, run_dir=path)
     folder = RunFolder(path)
-    found = Training(config, folder, say)
+    found, state, _ = compose(config, folder, say)
     with folder.in_use(config):
-        found.run()
-        found.learner.finished_agent().save_pretrained(folder.agent)
+        found.run(state)
+        found.exported_agent().save_pretrained(folder.agent)
     return found
+
+
+def offline_data(found: Training) -> OfflineData:
+    assert found.batches.offline is not None
+    return found.batches.offline
+
+
+def all_columns(found: Training) -> tuple[Tensor, ...]:
+    return found.replay.all().columns
+
+
+def same(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def weights(name: str = "run") -> bytes:
@@ -107,7 +122,8 @@ def solved(env_id: str, policy: Any, **changes: Any) -> Agent:
             **changes,
         }
     )
-    return found.agent
+    agent: Agent = found.learner.finished_agent()
+    return agent
 
 
 @pytest.mark.parametrize("policy", ["deterministic", "maximum_entropy"])
@@ -163,15 +179,15 @@ def test_a_frozen_encoder_is_the_pretrained_one_bit_for_bit():
     assert set(before) == set(after) and all(torch.equal(before[name], after[name]) for name in before)
     obs, action = torch.randn(7, 3), torch.rand(7, 2)
     expected = DiffSR.from_pretrained("encoder").psi(obs, action)
-    for agent in (found.agent, Agent.from_pretrained("run/agent")):
+    for agent in (found.learner.agent, Agent.from_pretrained("run/agent")):
         assert torch.equal(agent.encoder.psi(obs, action), expected)
 
 
-def test_a_fine_tuned_encoder_keeps_its_statistics_and_changes_its_weights():
+def test_a_fine_tuned_encoder_keeps_its_statistics_and_changes_its_weights_and_the_variances_of_its_samples():
     train(mode="finetuned")
     before, after = state("encoder"), inside(state("run/agent"))
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert {name.partition(".")[0] for name in moved} == {"psi_network", "score_network"}
+    assert {name.partition(".")[0] for name in moved} == {"psi_network", "score_network", "unexplained"}
 
 
 def test_the_random_control_has_other_weights_and_the_same_statistics_and_stays_frozen():
@@ -195,7 +211,7 @@ def test_evaluation_consumes_none_of_trainings_randomness(policy):
     often = train("often", policy=policy, eval_every=7, eval_episodes=3, log_every=1, checkpoint_every=11)
     assert weights("rare") == weights("often")
     assert len(curve("often")) > len(curve("rare")) == 2
-    assert torch.equal(rare.replay.rows, often.replay.rows)
+    assert same(all_columns(rare), all_columns(often))
     assert torch.equal(rare.generator.get_state(), often.generator.get_state())
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()  # type: ignore[index]
@@ -204,13 +220,13 @@ def test_evaluation_consumes_none_of_trainings_randomness(policy):
 def test_the_seed_decides():
     one, other, third = train("one", seed=1), train("other", seed=1), train("third", seed=2)
     assert weights("one") == weights("other") != weights("third")
-    assert not torch.equal(one.replay.rows, third.replay.rows) and torch.equal(one.replay.rows, other.replay.rows)
+    assert not same(all_columns(one), all_columns(third)) and same(all_columns(one), all_columns(other))
 
 
 def test_the_curve_is_what_evaluate_says():
     found = train(eval_every=30, eval_episodes=2)
     assert [row["step"] for row in curve()] == [0, 30, 60]
-    again = evaluate(Agent.from_pretrained("run/agent"), "test/Faulty-v0", 2, training.EVALUATION_SEED)
+    again = evaluate(Agent.from_pretrained("run/agent"), "test/Faulty-v0", 2, EVALUATION_SEED)
     assert curve()[-1]["returns"] == list(again.returns)
     assert found.record.evaluations[-1]["mean_return"] == again.mean_return
 
@@ -241,29 +257,29 @@ def dataset(tmp_path: Path) -> str:
 def spy(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, float]]:
     """(updates before, offline rows, weight of imitation) of each update."""
     seen: list[tuple[int, int, float]] = []
-    original = Learner.update
+    original = DiffSRLearner.update
 
-    def update(self: Learner, batch: Batch, imitated: int, imitation_coef: float, **others: Any) -> Any:
+    def update(self: DiffSRLearner, batch: Batch) -> Any:
         assert len(batch.obs) == 16
-        seen.append((self.updates, imitated, imitation_coef))
-        return original(self, batch, imitated, imitation_coef, **others)
+        seen.append((self.updates, batch.imitated, batch.imitation_coef))
+        return original(self, batch)
 
-    monkeypatch.setattr(Learner, "update", update)
+    monkeypatch.setattr(DiffSRLearner, "update", update)
     return seen
 
 
 def test_a_share_of_every_batch_is_offline_and_comes_last(dataset, monkeypatch):
-    seen, original, parts = spy(monkeypatch), Learner.update, []
+    seen, original, parts = spy(monkeypatch), DiffSRLearner.update, []
 
-    def update(self: Learner, batch: Batch, imitated: int, imitation_coef: float, **others: Any) -> Any:
-        parts.append((batch.obs[:-imitated], batch.obs[-imitated:]))
-        return original(self, batch, imitated, imitation_coef, **others)
+    def update(self: DiffSRLearner, batch: Batch) -> Any:
+        parts.append((batch.obs[: -batch.imitated], batch.obs[-batch.imitated :]))
+        return original(self, batch)
 
-    monkeypatch.setattr(Learner, "update", update)
+    monkeypatch.setattr(DiffSRLearner, "update", update)
     found = train(offline_dataset=dataset, offline_fraction=0.25)
-    assert {(offline, weight) for _, offline, weight in seen} == {(4, 0.25 * found.config.imitation_coef)}
-    assert found.offline is not None
-    stored = {tuple(obs.tolist()) for obs in found.offline.everything.all().obs}
+    assert {(offline, weight) for _, offline, weight in seen} == {(4, 0.25 * found.batches.config.imitation_coef)}
+    data = offline_data(found)
+    stored = {tuple(obs.tolist()) for obs in data.rows(torch.arange(len(data))).obs}
     for online, offline in parts:
         assert all(tuple(obs.tolist()) in stored for obs in offline)
         assert not any(tuple(obs.tolist()) in stored for obs in online)
@@ -356,15 +372,15 @@ def test_a_pretrained_psi_begins_to_move_with_the_first_step(dataset):
 def test_a_warm_start_can_be_stopped_and_gone_on_with(dataset, monkeypatch):
     same = {"offline_dataset": dataset, "warm_start": 30}
     train("whole", **same)
-    original = Learner.update
+    original = DiffSRLearner.update
 
-    def update(self: Learner, *arguments: Any, **keywords: Any) -> Any:
+    def update(self: DiffSRLearner, batch: Batch) -> Any:
         if self.updates == 11:
-            monkeypatch.setattr(Learner, "update", original)
+            monkeypatch.setattr(DiffSRLearner, "update", original)
             os.kill(os.getpid(), signal.SIGINT)
-        return original(self, *arguments, **keywords)
+        return original(self, batch)
 
-    monkeypatch.setattr(Learner, "update", update)
+    monkeypatch.setattr(DiffSRLearner, "update", update)
     with pytest.raises(Stopped):
         train("run", **same)
     assert checkpoint.load(Path("run/checkpoint/state.safetensors"))["learner"]["updates"] == 12
@@ -412,28 +428,28 @@ def test_an_evaluation_that_fails_is_made_up_for(monkeypatch):
     train("whole", eval_every=20)
     calls: list[int] = []
 
-    def failing(*arguments: Any) -> Any:
+    def failing(*arguments: Any, **keywords: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
             raise UserError("the environment raised")
-        return evaluate(*arguments)
+        return evaluate(*arguments, **keywords)
 
-    monkeypatch.setattr(training, "evaluate", failing)
+    monkeypatch.setattr("finetune.train.evaluate", failing)
     with pytest.raises(UserError, match="the run up to step 40 is saved"):
         train("run", eval_every=20)
     train("run", resume=True, eval_every=20)
     assert weights("run") == weights("whole") and curve("run") == curve("whole")
 
 
-@pytest.mark.parametrize("moment", ["rows", "state", "replace"])
+@pytest.mark.parametrize("moment", ["steps", "state", "replace"])
 def test_an_interrupted_save_goes_on_from_the_older_checkpoint(monkeypatch, moment):
-    """A full disk while the rows or the state are written, or a crash before a file is in place."""
+    """A full disk while the steps or the state are written, or a crash before a file is in place."""
     same = {"checkpoint_every": 20, "capacity": 17}
     train("whole", **same)
     save, replace_, count = checkpoint.save, os.replace, []
 
     def failing(file: Path, content: Any) -> None:
-        wanted = "rows" if moment == "rows" else "state"
+        wanted = "steps" if moment == "steps" else "state"
         count.append(file.name.startswith(wanted))
         if sum(count) == 3 and count[-1]:
             if moment == "replace":
@@ -448,7 +464,7 @@ def test_an_interrupted_save_goes_on_from_the_older_checkpoint(monkeypatch, mome
     monkeypatch.setattr(checkpoint, "save", save)
     monkeypatch.setattr(os, "replace", replace_)
     kept = checkpoint.load(Path("run/checkpoint/state.safetensors"))["step"]
-    assert kept == (40 if moment == "rows" else 20)
+    assert kept == (40 if moment == "steps" else 20)
     train("run", resume=True, **same)
     assert weights("run") == weights("whole") and curve("run") == curve("whole")
 
@@ -463,6 +479,29 @@ def test_a_run_that_diverges_stops_with_one_line_and_keeps_its_last_good_checkpo
     kept = checkpoint.load(Path("run/checkpoint/state.safetensors"))
     assert all(tensor.isfinite().all() for tensor in kept["learner"]["agent"].values())
     assert f"keeps the state of step {kept['step']}" in str(error.value)
+
+
+def test_a_run_of_another_version_is_refused_in_one_line(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("finetune.running.saving.VERSION", 1)
+        train(total_steps=20)
+    with pytest.raises(
+        UserError, match=r"run was begun with another version of diffsr-hub, .*: start a new run"
+    ) as error:
+        train(resume=True)
+    assert "\n" not in str(error.value)
+
+
+def test_an_environment_that_is_not_deterministic_goes_on_in_a_new_episode(monkeypatch):
+    """The steps of the old one stay, and no return reaches beyond them."""
+    Faulty.fault = "noise"
+    at_step(monkeypatch, 34, interrupt)
+    with pytest.raises(Stopped):
+        train()
+    said: list[str] = []
+    found = train(resume=True, say=said.append)
+    assert sum("is not deterministic: it begins a new episode" in line for line in said) == 2
+    assert found.step == 60 and len(found.replay) == 2 * 28  # two of the newest wait for their return
 
 
 def test_a_finished_run_may_be_made_longer():
@@ -500,7 +539,9 @@ def test_a_finished_run_may_be_made_longer():
 )
 def test_sizes_at_the_edge_run(changes):
     found = train(**changes)
-    assert found.step >= found.config.total_steps and found.step - found.config.total_steps < found.config.num_envs
+    assert (
+        found.step >= found.schedule.total_steps and found.step - found.schedule.total_steps < found.schedule.num_envs
+    )
     assert curve()[-1]["step"] == found.step
     Agent.from_pretrained("run/agent")
 

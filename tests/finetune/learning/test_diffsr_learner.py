@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diffsr_hub.transitions import Transitions
-from finetune.learning.learner import Learner, follow
-from finetune.learning.n_step import n_step
-from finetune.learning.replay import Batch
+from finetune.learning.batch import Batch, Scale
+from finetune.learning.diffsr_learner import SMALLEST_STD, DiffSRLearner, LearnerConfig, follow
+from finetune.learning.replay import Replay
 from tests.finetune.toys import settings, small_agent
 
 POLICIES = ["deterministic", "maximum_entropy"]
@@ -26,16 +26,33 @@ def generator(seed: int = 0) -> torch.Generator:
 def batch(size: int = 16, seed: int = 0, n: int = 1) -> Batch:
     g = generator(seed)
     states = torch.randn(size + 1, 3, generator=g)
-    ends = torch.zeros(size, dtype=torch.bool)
-    ends[-1] = True
     action = torch.rand(size, 2, generator=g) * 2 - 1
-    return n_step(Transitions(states[:-1], action, torch.randn(size, generator=g), states[1:], ends), n, 0.9)
+    return of_episode(states, action, torch.randn(size, generator=g), n=n, discount=0.9, terminated=True)
 
 
-def learner(*, learns: bool = True, policy: Any = "deterministic", **changes: Any) -> Learner:
+def of_episode(states: Tensor, action: Tensor, reward: Tensor, *, n: int, discount: float, terminated: bool) -> Batch:
+    """All steps of an episode, in order, with their n-step returns."""
+    length = len(reward)
+    replay = Replay(length, states.shape[1], action.shape[1], n=n, discount=discount)
+    for t in range(length):
+        step = (c[t : t + 1] for c in (states, action, reward, states[1:]))
+        is_last = torch.tensor([t == length - 1])
+        replay.add(Transitions(*step, terminated=is_last & terminated), is_last)
+    return replay.all()
+
+
+def learner(
+    *, learns: bool = True, policy: Any = "deterministic", starts: int = 0, measures: bool = False, **changes: Any
+) -> DiffSRLearner:
     torch.manual_seed(0)
-    config = settings(policy=policy, **changes)
-    return Learner(small_agent(policy=policy), config, learns_representation=learns, generator=generator())
+    return DiffSRLearner(
+        small_agent(policy=policy),
+        settings(policy=policy, **changes).part(LearnerConfig),
+        learns_representation=learns,
+        representation_starts=starts,
+        measures_obs=measures,
+        generator=generator(),
+    )
 
 
 def copies(module: nn.Module) -> dict[str, Tensor]:
@@ -53,7 +70,7 @@ class Stub(nn.Module):
         return torch.stack([psi[:, 0] + 2, psi[:, 0] + 1])
 
 
-def stubbed(entropy_coef: float = 0.0, log_density: float = 0.0) -> Learner:
+def stubbed(entropy_coef: float = 0.0, log_density: float = 0.0) -> DiffSRLearner:
     """A learner whose policy, ψ and critics are known in the head."""
     found = learner()
     actor = SimpleNamespace(
@@ -82,8 +99,7 @@ def test_td_target_by_hand_for_three_steps(terminated):
 
 def episode(terminated: bool, n: int) -> Batch:
     states = torch.tensor([0.0, 10.0, 20.0, 30.0, 40.0])[:, None].expand(-1, 3)
-    ends = torch.tensor([False, False, False, terminated])
-    return n_step(Transitions(states[:-1], torch.zeros(4, 2), torch.tensor([1.0, 2, 4, 8]), states[1:], ends), n, 0.5)
+    return of_episode(states, torch.zeros(4, 2), torch.tensor([1.0, 2, 4, 8]), n=n, discount=0.5, terminated=terminated)
 
 
 def test_entropy_is_paid_for_in_the_target_where_the_future_is():
@@ -116,11 +132,12 @@ def test_polyak_average(tau):
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
-def test_the_averages_follow_critics_psi_and_policy_by_tau(tau):
+def test_the_averages_follow_critics_psi_nu_and_policy_by_tau(tau):
     found = learner(tau=tau, average_policy=True)
     agent = found.agent
     pairs = [(found.target_critic, agent.critic), (found.target_psi, agent.encoder.psi_network)]
-    pairs.append((found.left_actor, agent.actor))
+    pairs.append((found.target_score, agent.encoder.score_network))
+    pairs.append((found.exported_actor, agent.actor))
     before = [copies(target) for target, _ in pairs]
     found.update(batch())
     for (target, newest), old in zip(pairs, before, strict=True):
@@ -135,8 +152,9 @@ def test_the_averages_follow_critics_psi_and_policy_by_tau(tau):
 def test_no_gradient_reaches_a_target_and_no_graph_grows(policy, learns):
     found = learner(policy=policy, learns=learns)
     for i in range(4):
-        metrics = found.update(batch(seed=i), imitated=4, imitation_coef=0.5)
-    targets = [*found.target_critic.parameters(), *(found.target_psi.parameters() if learns else [])]
+        metrics = found.update(batch(seed=i)._replace(imitated=4, imitation_coef=0.5))
+    averages = [found.target_critic, *([found.target_psi, found.target_score] if learns else [])]
+    targets = [parameter for average in averages for parameter in average.parameters()]
     for tensor in [*targets, *found.averages]:
         assert tensor.grad is None and not tensor.requires_grad and tensor.grad_fn is None
     assert not any(tensor.requires_grad for tensor in metrics.values())
@@ -178,7 +196,7 @@ def test_the_policy_leaves_the_critics_alone():
     found = learner()
     normal = found._normalized(batch())
     critic, actor = copies(found.agent.critic), copies(found.agent.actor)
-    found._update_actor(normal, torch.zeros(16, 6), 0, 0.0)
+    found._update_actor(normal, torch.zeros(16, 6))
     assert changed(found.agent.critic, critic) == set() and changed(found.agent.actor, actor)
     assert all(p.grad is None for p in found.agent.critic.parameters())
 
@@ -194,7 +212,7 @@ def test_the_policy_climbs_the_critics():
 
     before = value()
     for _ in range(50):
-        found._update_actor(data, torch.zeros(64, 6), 0, 0.0)
+        found._update_actor(data, torch.zeros(64, 6))
     assert value() > before + 0.01
 
 
@@ -239,7 +257,7 @@ def test_observations_are_normalised_as_the_encoder_does():
 @pytest.mark.parametrize("imitate", ["better", "successes"])
 def test_imitation_pulls_the_policy_to_better_actions_or_to_all_that_it_is_shown(imitate):
     found = learner(learns=False, learning_rate=1e-2, imitate=imitate, offline_dataset="a/b-v0")
-    data = batch()._replace(action=torch.full((16, 2), 0.7))
+    data = batch()._replace(action=torch.full((16, 2), 0.7), imitated=16, imitation_coef=1.0)
     found._psi = lambda obs, action: torch.zeros(len(obs), 6) + 0 * action.sum()  # type: ignore[method-assign]
     del found.agent.critic
     found.agent.critic = FirstNumber()
@@ -248,7 +266,7 @@ def test_imitation_pulls_the_policy_to_better_actions_or_to_all_that_it_is_shown
     for advantage in (-1.0, 1.0):
         found.agent.actor.load_state_dict(start)
         for _ in range(100):
-            found._update_actor(data, torch.full((16, 6), advantage), 16, 1.0)
+            found._update_actor(data, torch.full((16, 6), advantage))
         with torch.no_grad():
             ends.append(float((found.agent.actor.mode(data.obs) - 0.7).abs().mean()))
     worse, better = ends
@@ -269,7 +287,7 @@ class FirstNumber(nn.Module):
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("learns", [False, True])
 def test_going_on_from_a_state_equals_not_having_stopped(policy, learns):
-    make: Callable[[], Learner] = lambda: learner(policy=policy, learns=learns)  # noqa: E731
+    make: Callable[[], DiffSRLearner] = lambda: learner(policy=policy, learns=learns)  # noqa: E731
     whole, first, second = make(), make(), make()
     for i in range(5):
         whole.update(batch(seed=i))
@@ -322,6 +340,79 @@ def test_a_finished_agent_acts_with_its_newest_policy_or_with_the_average(policy
     for i in range(5):
         found.update(batch(seed=i))
     obs, agent = batch().obs, found.finished_agent()
-    expected = agent.to_env(found.left_actor.mode(agent.encoder.normalize(obs)).detach())
-    newest, left = (a.predict(obs.numpy(), deterministic=True)[0] for a in (found.agent, agent))
-    assert np.array_equal(left, expected) and np.array_equal(left, newest) is not average
+    expected = agent.to_env(found.exported_actor.mode(agent.encoder.normalize(obs)).detach())
+    newest, exported = (a.predict(obs.numpy(), deterministic=True)[0] for a in (found.agent, agent))
+    assert np.array_equal(exported, expected) and np.array_equal(exported, newest) is not average
+
+
+def test_a_finished_agent_holds_psi_and_nu_that_belong_together():
+    """Both are averages over the same updates: the energy is that of neither the newest pair nor a mixed one."""
+    found = learner(representation_rate=1e-2, tau=0.1)
+    for i in range(5):
+        found.update(batch(seed=i))
+    finished = found.finished_agent().encoder
+    assert changed(finished.psi_network, copies(found.target_psi)) == set()
+    assert changed(finished.score_network, copies(found.target_score)) == set()
+    newest = found.agent.encoder
+    assert changed(finished.score_network, copies(newest.score_network)) != set()
+
+
+def exported(reward_head: bool, *, learns: bool = True) -> tuple[DiffSRLearner, Batch, Any]:
+    """A learner whose representation has moved far, what it saw, and what it exports."""
+    torch.manual_seed(0)
+    agent = small_agent(encoder={"predict_reward": reward_head})
+    config = settings(representation_rate=3e-2, tau=0.5).part(LearnerConfig)
+    found = DiffSRLearner(agent, config, learns_representation=learns, generator=generator())
+    agent.encoder.unexplained.fill_(123.0)
+    for i in range(30):
+        found.update(batch(256, seed=i))
+    seen = batch(4_000, seed=99)
+    psi = found.finished_agent().encoder.psi(seen.obs, seen.action).detach()
+    seen = seen._replace(reward=2 * psi[:, 0] - psi[:, 1] + 3)
+    return found, seen, found.exported_agent(seen).encoder
+
+
+def test_an_exported_encoder_predicts_the_reward_from_the_psi_that_it_holds():
+    _, seen, encoder = exported(reward_head=True)
+    torch.testing.assert_close(encoder.predict_reward(seen.obs, seen.action), seen.reward, rtol=1e-3, atol=1e-3)
+
+
+def test_an_exported_encoder_samples_with_the_variances_of_the_psi_and_nu_that_it_holds():
+    _, seen, encoder = exported(reward_head=False)
+    g = generator(5)
+    for level in (0, encoder.config.num_levels - 1):
+        noise = torch.randn(len(seen.obs), 3, generator=g)
+        levels = torch.full((len(seen.obs),), level)
+        data = Transitions(*seen.columns[:4], torch.zeros(len(seen.obs), dtype=torch.bool))
+        residual = encoder.denoising_residual(data, levels, noise).square().mean(0)
+        torch.testing.assert_close(encoder.unexplained[level], residual, rtol=0.2, atol=0.02)
+
+
+def test_an_exported_frozen_encoder_stays_as_it_was_bit_for_bit():
+    found, _, encoder = exported(reward_head=True, learns=False)
+    assert changed(encoder, copies(found.agent.encoder)) == set() and (encoder.unexplained == 123).all()
+
+
+def test_the_representation_rests_until_its_first_update():
+    found = learner(starts=3)
+    assert ["diffusion_loss" in found.update(batch(seed=i)) for i in range(5)] == [False, False, False, True, True]
+
+
+def test_it_takes_the_scale_of_what_is_seen_where_there_is_none_yet():
+    scale = Scale(torch.tensor(4.0), torch.tensor([1.0, 2, 3]), torch.tensor([0.5, 0.0, 2]))
+    pretrained, fresh = learner(), learner(measures=True)
+    before = copies(pretrained.agent.encoder)
+    for found in (pretrained, fresh):
+        found.measure(scale)
+        assert found.agent.reward_scale == 4
+        found.measure(scale._replace(reward=torch.tensor(0.0)))
+        assert found.agent.reward_scale == 1
+    assert changed(pretrained.agent.encoder, before) == set()
+    assert fresh.agent.encoder.obs_mean.tolist() == [1, 2, 3]
+    assert fresh.agent.encoder.obs_std.tolist() == pytest.approx([0.5, SMALLEST_STD, 2])
+
+
+def test_it_acts_as_its_agent_explores():
+    found, obs = learner(), batch().obs
+    expected = found.agent.actor.explore(found.agent.encoder.normalize(obs), generator())
+    assert torch.equal(found.act(obs), expected)
