@@ -64,7 +64,7 @@ def test_a_text_among_them_stays_the_text_that_it_is(text: str) -> None:
         (["--tasks", "a", "--workers", "2"], "serial runs one at a time; for 2 give --launcher processes"),
         (["--tasks", "a", "--encoders", "none", "--arms", "x.yaml"], "give either --encoders or --arms, not both"),
         (["--tasks", "a", "--retries=-1"], "retries must not be negative, got -1"),
-        (["--tasks", "diffsr/Hopper-bckward-v0"], "unknown task 'diffsr/Hopper-bckward-v0'"),
+        (["--tasks", "diffsr/Hopper-bckward-v0"], "task 'diffsr/Hopper-bckward-v0', valid: "),
         (["--tasks", "Hopper-v5", "--settings.batchsize", "3"], "unknown setting 'batchsize', valid:"),
     ],
 )
