@@ -13,7 +13,7 @@ from diffsr_hub.model.encoder_config import EncoderConfig, PsiName, ScoreName
 from diffsr_hub.model.env_check import check_env
 from diffsr_hub.model.features import RandomFourierFeatures
 from diffsr_hub.model.networks import MLP, ResidualMLP
-from diffsr_hub.model.observe import Numbers
+from diffsr_hub.model.observe import Images, Numbers
 from diffsr_hub.model.schedule import NoiseSchedule
 from diffsr_hub.model.score import GradientScore, MatrixScore
 from diffsr_hub.saved import model_folder
@@ -55,7 +55,7 @@ class DiffSR(nn.Module):
     def __init__(self, obs_dim: int, action_dim: int, **arguments: Any) -> None:
         super().__init__()
         config = self.config = EncoderConfig(obs_dim=obs_dim, action_dim=action_dim, **arguments)
-        self.observe = Numbers(obs_dim)
+        self.observe = Images(config.obs_shape, obs_dim) if config.obs_shape else Numbers(obs_dim)
         size, levels = self.observe.out_dim, NoiseSchedule(config.schedule, config.num_levels)
         self.psi_network = PSI_NETWORKS[config.psi_network](size + action_dim, config.psi_hidden, config.feature_dim)
         self.score_network = SCORE_NETWORKS[config.score](levels, size, config.feature_dim, config.nu_hidden)

@@ -3,8 +3,9 @@
 `config.json` holds them, `DiffSR` takes them as keywords, and the settings of a pretraining run inherit `Architecture`.
 """
 
+import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self, get_args
 
@@ -12,6 +13,9 @@ from diffsr_hub.checks import check_choice, check_size, check_widths
 from diffsr_hub.errors import UserError, plain
 from diffsr_hub.model.schedule import ScheduleName
 
+_SIDES, _MOST_FRAMES = (8, 1_024), 100
+"""of images"""
+_VIEW = re.compile(r"[0-9a-zA-Z]{0,64}")
 ScoreName = Literal["gradient", "matrix"]
 PsiName = Literal["mlp", "residual"]
 
@@ -21,11 +25,15 @@ class Spaces:
     """What the data decides."""
 
     obs_dim: int
-    """Size of an observation."""
+    """Size of an observation; of images, of the vector that they become."""
     action_dim: int
     """Size of an action."""
     obs_parts: Mapping[str, int] = field(default_factory=dict)
     """Names and sizes of the parts of nested observations, in order; none where they are one vector."""
+    obs_shape: tuple[int, ...] = ()
+    """Of uint8 images: height, width and channels, with the number of frames before them where they are stacked."""
+    view: str = ""
+    """Of images: the fingerprint of how they were seen (`diffsr_hub.suites.pixels.view`); empty if it is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +98,8 @@ class EncoderConfig(Architecture, Spaces):
         for name in ("obs_dim", "action_dim"):
             check_size(name, getattr(self, name))
         _check_parts(self.obs_parts, self.obs_dim)
+        _check_images(self.obs_shape, self.view)
+        object.__setattr__(self, "obs_shape", tuple(self.obs_shape))
         super().__post_init__()
         if not isinstance(self.predict_reward, bool):
             raise UserError(f"predict_reward must be true or false, got {reprlib.repr(self.predict_reward)}")
@@ -107,10 +117,11 @@ class EncoderConfig(Architecture, Spaces):
             raise UserError(f"these are not the arguments of a DiffSR: {plain(error)}") from error
 
     def as_json(self) -> dict[str, Any]:
-        """The arguments as JSON values, by name; without the parts of observations that have none."""
+        """The arguments as JSON values, by name; without the fields of nested observations and of images for others."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if not values["obs_parts"]:
-            del values["obs_parts"]
+        for name in ("obs_parts", "obs_shape", "view"):
+            if not values[name]:
+                del values[name]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -120,6 +131,24 @@ def _check_parts(parts: object, obs_dim: int) -> None:
     sizes = list(parts.values())
     if sizes and (any(type(size) is not int or size < 0 for size in sizes) or sum(sizes) != obs_dim):
         raise UserError(f"obs_parts must be sizes that add up to obs_dim, {obs_dim}, got {reprlib.repr(parts)}")
+
+
+def _check_images(shape: object, view: object) -> None:
+    if not isinstance(shape, list | tuple) or (shape and not _is_image_shape(shape)):
+        raise UserError(
+            "obs_shape must be (height, width, channels) or (frames, height, width, channels) with sides from "
+            f"{_SIDES[0]} to {_SIDES[1]:,} and 1, 3 or 4 channels, got {reprlib.repr(shape)}"
+        )
+    if not isinstance(view, str) or not _VIEW.fullmatch(view):
+        raise UserError(f"view must be a fingerprint of letters and digits, got {reprlib.repr(view)}")
+
+
+def _is_image_shape(shape: Sequence[object]) -> bool:
+    if len(shape) not in (3, 4) or any(type(size) is not int for size in shape):
+        return False
+    *frames, height, width, channels = (int(str(size)) for size in shape)
+    in_range = all(_SIDES[0] <= side <= _SIDES[1] for side in (height, width))
+    return in_range and channels in (1, 3, 4) and all(1 <= count <= _MOST_FRAMES for count in frames)
 
 
 def _check_equal(name: str, widths: tuple[int, ...], choice: str) -> None:

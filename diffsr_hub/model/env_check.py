@@ -22,18 +22,22 @@ def check_env(
     """Compare a model's sizes, names of observations and bounds of actions with the spaces of an environment.
 
     Args:
-        arguments: Of the model; `obs_dim`, `action_dim` and, where there are some, `obs_parts` are looked at.
+        arguments: Of the model; `obs_dim`, `action_dim` and, where there are some, `obs_parts`, or `obs_shape` and
+            `view` of images, are looked at.
         env: Anything with a Gymnasium `observation_space` and `action_space`, also of a vector of environments.
         bounds: Lowest and highest actions `[action_dim]` of a model that acts; one that only takes actions in [-1, 1]
             fits any that can be scaled to them.
 
     Raises:
-        UserError: A size or a name differs, or a space has none; the actions are not bounded, or not by `bounds`.
+        UserError: A size or a name differs, or a space has none; the actions are not bounded, or not by `bounds`;
+            images are of another shape, or seen otherwise.
     """
     spaces = {name: getattr(env, f"single_{name}", getattr(env, name, None)) for name in _NAMES}
-    sizes = {name: flat_size(spaces[space]) for space, name in _NAMES.items()}
-    wrong = []
-    for space, name in _NAMES.items():
+    shape = tuple(arguments.get("obs_shape") or ())
+    names = {space: name for space, name in _NAMES.items() if not (shape and space == "observation_space")}
+    sizes = {name: flat_size(spaces[space]) for space, name in names.items()}
+    wrong = _wrong_images(shape, arguments.get("view"), spaces["observation_space"], env) if shape else []
+    for space, name in names.items():
         if sizes[name] is None:
             wrong.append(f"its {space} cannot be flattened into numbers")
         elif sizes[name] != arguments[name]:
@@ -45,6 +49,18 @@ def check_env(
     wrong = wrong or _wrong_actions(spaces["action_space"], bounds)
     if wrong:
         raise UserError(f"the model does not fit the environment: {'; '.join(wrong)}")
+
+
+def _wrong_images(shape: tuple[int, ...], view: str | None, space: Any, env: Any) -> list[str]:
+    found = (str(getattr(space, "dtype", None)), getattr(space, "shape", None))
+    if found != ("uint8", shape):
+        return [f"its observations are {plain(space)[:100]}, and the model's are uint8 images of shape {shape}"]
+    seen = getattr(getattr(env, "unwrapped", env), "view", None)
+    if view and seen is not None and (fingerprint := seen.fingerprint()) != view:
+        return [
+            f"its images are seen otherwise (view {fingerprint}) than those that the model was made of (view {view})"
+        ]
+    return []
 
 
 def _wrong_actions(actions: Any, bounds: tuple[Sequence[float], Sequence[float]] | None) -> list[str]:

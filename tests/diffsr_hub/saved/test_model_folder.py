@@ -149,7 +149,7 @@ def test_an_unknown_key_lists_the_known_ones(folder: Path) -> None:
     change_config(folder, depth=3, self=1)
     message = refusal(folder)
     assert "unknown keys ['depth', 'self']" in message
-    assert "obs_dim, action_dim, obs_parts, feature_dim" in message and "predict_reward" in message
+    assert "obs_dim, action_dim, obs_parts, obs_shape, view, feature_dim" in message and "predict_reward" in message
 
 
 @pytest.mark.parametrize(
