@@ -37,7 +37,12 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         keys = st.text(st.characters(categories=("Ll",)), min_size=1)
         return st.dictionaries(keys, st.integers() | st.booleans() | st.lists(st.integers()))
     simple = {str: TEXTS, int: NUMBERS, float: RATES, bool: st.booleans(), NoneType: st.none()}
-    return simple[kind] if kind is not Path else TEXTS.filter(lambda text: "\0" not in text).map(Path)
+    return simple[kind] if kind is not Path else TEXTS.filter(is_path).map(Path)
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is a path of its own: `~` is the home folder instead."""
+    return "\0" not in text and not str(Path(text)).startswith("~")
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
