@@ -11,6 +11,8 @@ import pytest
 from diffsr_hub.data import Stack, load
 from diffsr_hub.runs import memory
 from diffsr_hub.suites.pixels.environment import make_frames
+from diffsr_hub.suites.pixels.names import view_of
+from diffsr_hub.suites.pixels.repeat import Repeat
 from pretrain.behaviour import linear
 from pretrain.behaviour.scripted import Job, play_episode
 from pretrain.collect import collect
@@ -78,6 +80,16 @@ def test_a_policy_plays_from_pictures_as_from_states() -> None:
     assert played[0].infos is not None and played[1].infos is None
     np.testing.assert_array_equal(played[0].infos["state"], played[1].observations)
     np.testing.assert_array_equal(played[0].rewards, played[1].rewards)
+
+
+@pytest.mark.parametrize("robot", ["hopper", "walker2d"])
+def test_a_robot_that_is_seen_has_policies_whose_actions_act_as_long(robot: str) -> None:
+    record = linear.load(robot, 4)
+    assert view_of(record.env).action_repeat == record.action_repeat == 4
+    best = record.policies[0]
+    reached = linear.mean_return(Repeat(gym.make(record.env), 4), best, 0.0, episodes=record.episodes, seed=10_000)
+    assert reached == pytest.approx(best.returns["0.0"], abs=0.06)  # anybody can check a record
+    assert reached > 20 * record.random_return
 
 
 def test_an_expert_opens_the_door_from_pictures() -> None:
