@@ -79,7 +79,7 @@ class Replay:
         self.action[slot], self.reward[slot] = steps.action, steps.reward
         self.end[slot] = ended.to(torch.uint8) + steps.terminated.to(torch.uint8)
         self.added += 1
-        self._note_ends(ended)
+        self._note_ends(ended.to(self.known.device))
 
     def truncate(self, env: int) -> None:
         """End the episode of an environment with its newest step, as it will not go on."""
