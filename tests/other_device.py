@@ -1,6 +1,6 @@
 """A second device for machines without one: tensors on it must not meet those of the CPU, as on a GPU.
 
-It is called `meta`, where torch has no kernels of its own to get in the way; the numbers are kept beside it, on the CPU.
+It is called `meta`, where torch has no kernels of its own to get in the way; the numbers are kept on the CPU.
 """
 
 import sys

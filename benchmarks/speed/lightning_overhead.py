@@ -21,7 +21,8 @@ from lightning.pytorch.callbacks import Callback
 
 from benchmarks.program import start
 from benchmarks.speed.report import report
-from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.data.episodes import Episodes
+from diffsr_hub.data.part import Part
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.fit import build_model, build_module, build_trainer, quieten_lightning

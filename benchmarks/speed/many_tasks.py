@@ -18,8 +18,9 @@ from benchmarks.program import start
 from benchmarks.speed.report import report
 from benchmarks.speed.timing import take_turns
 from diffsr_hub.data.cache.arrays import open_mapped
-from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.data.episodes import Episodes
 from diffsr_hub.data.images import Stack
+from diffsr_hub.data.part import Part
 from pretrain.config import PretrainConfig
 from pretrain.datamodule import Batches
 from pretrain.fit import build_model, build_module

@@ -1,64 +1,17 @@
 """Transitions with episode boundaries, gathered out of memory-mapped arrays."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from diffsr_hub.data.images import Stack
-from diffsr_hub.errors import UserError
+from diffsr_hub.data.part import Part
 from diffsr_hub.transitions import Transitions
 
 _CHUNK_NUMBERS = 1 << 20  # in a chunk of observations: 8 MB in float64
-_ALONE = Stack()
 _CONSTANT = 1e-6  # of a coordinate's own size: about what float32 resolves
-
-
-@dataclass(frozen=True)
-class Part:
-    """One dataset of E episodes and N transitions."""
-
-    frames: Tensor
-    """`[N + E, obs_dim]`, or uint8 images `[N + E, height, width, channels]`: the T+1 observations of every episode"""
-    action: Tensor
-    """`[N, action_dim]`"""
-    reward: Tensor
-    """`[N]`"""
-    terminated: Tensor
-    """`[N]`, bool"""
-    row: Tensor
-    """`[N]`, int64: the frame of each transition's obs; its next_obs is the next frame"""
-    lengths: Tensor
-    """`[E]`, int64: steps per episode"""
-    stack: Stack = _ALONE
-    """how frames become observations"""
-
-    @property
-    def obs_shape(self) -> tuple[int, ...]:
-        """Of an observation."""
-        frame = tuple(self.frames.shape[1:])
-        return frame if self.stack.frames == 1 else (self.stack.frames, *frame)
-
-    def transitions(self, index: Tensor) -> Transitions:
-        """Gather transitions, index `[B]`."""
-        row = self.row.index_select(0, index)
-        first = row if self.stack.frames == 1 else self._first(index)
-        return Transitions(
-            obs=self.stack.gather(self.frames, row, first),
-            action=self.action.index_select(0, index),
-            reward=self.reward.index_select(0, index),
-            next_obs=self.stack.gather(self.frames, row + 1, first),
-            terminated=self.terminated.index_select(0, index),
-        )
-
-    def _first(self, index: Tensor) -> Tensor:
-        """The first frame of the episode of each transition, `[B]`."""
-        ends = self.lengths.cumsum(0)
-        episode = torch.bucketize(index, ends, right=True)
-        return (ends - self.lengths + torch.arange(len(ends))).index_select(0, episode)
 
 
 class Moments(NamedTuple):
@@ -138,19 +91,41 @@ class Episodes:
         Raises:
             IndexError: an index is out of range.
         """
+        return Transitions(*self._gathered(index, lambda part, inside, _: part.transitions(inside)))
+
+    def observations(self, index: Tensor, ahead: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather observations some steps ahead, and the actions.
+
+        Args:
+            index: `[B]`, int64, transitions.
+            ahead: `[B, K]`, int64; 0 is the observation before a transition, 1 the one after it. None may be behind the
+                end of an episode.
+
+        Returns:
+            Observations `[B, K, ...]` and actions `[B, action_dim]`.
+        """
+        obs, action = self._gathered(
+            index, lambda part, inside, where: (part.observations(inside, ahead[where]), part.action[inside])
+        )
+        return obs, action
+
+    def _gathered(
+        self, index: Tensor, gather: Callable[[Part, Tensor, Tensor | slice], Sequence[Tensor]]
+    ) -> Sequence[Tensor]:
+        """What `gather(part, index in it, places in the batch)` gives for each dataset, in the order of `index`."""
         if len(self._parts) == 1:
-            return self._parts[0].transitions(index)
+            return gather(self._parts[0], index, slice(None))
         owner = self._owner(index)
         order = torch.argsort(owner, stable=True)
         counts = torch.bincount(owner, minlength=len(self._parts)).tolist()
         first, gathered = 0, []
-        for part, end, chosen in zip(self._parts, self._ends, torch.split(index[order], counts), strict=True):
+        for part, end, chosen in zip(self._parts, self._ends, torch.split(order, counts), strict=True):
             if len(chosen):
-                gathered.append(part.transitions(chosen - first))
+                gathered.append(gather(part, index[chosen] - first, chosen))
             first = int(end)
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order))
-        return Transitions(*(torch.cat(column).index_select(0, back) for column in zip(*gathered, strict=True)))
+        return [torch.cat(column).index_select(0, back) for column in zip(*gathered, strict=True)]
 
     @property
     def reward(self) -> Tensor:
@@ -228,38 +203,6 @@ class Episodes:
 
 def _one_after_another(columns: Sequence[Tensor]) -> Tensor:
     return columns[0] if len(columns) == 1 else torch.cat(list(columns))
-
-
-def split_by_episode(episodes: Episodes, validation_fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Split into training and validation by whole episodes, as neighbouring transitions are nearly copies.
-
-    Args:
-        episodes: to split, each task for itself.
-        validation_fraction: of the episodes, between 0 and 1; neither side is left empty if a task has two episodes.
-        seed: the same seed gives the same split.
-
-    Returns:
-        Episode indices of training and of validation, int64, sorted, disjoint, together all.
-
-    Raises:
-        UserError: the fraction is not between 0 and 1.
-    """
-    if not 0.0 < validation_fraction < 1.0:
-        raise UserError(f"the validation fraction must be between 0 and 1, not {validation_fraction}")
-    generator = torch.Generator().manual_seed(seed)
-    sides = [
-        _split(ids, validation_fraction, generator)
-        for ids in episodes.episodes_by_task(torch.arange(episodes.num_episodes))
-    ]
-    training, validation = (torch.cat(side).sort().values for side in zip(*sides, strict=True))
-    return training, validation
-
-
-def _split(ids: Tensor, validation_fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    count = len(ids)
-    held_out = min(max(round(count * validation_fraction), 1), count - 1)
-    order = ids[torch.randperm(count, generator=generator)]
-    return order[held_out:], order[:held_out]
 
 
 def _moments(chunks: Iterator[Tensor]) -> tuple[Tensor, Tensor]:

@@ -11,9 +11,10 @@ from diffsr_hub.data.cache.arrays import open_mapped
 from diffsr_hub.data.cache.build import ARRAYS
 from diffsr_hub.data.cache.cache import cache_root, cached
 from diffsr_hub.data.dataset import Dataset
-from diffsr_hub.data.episodes import Episodes, Part
+from diffsr_hub.data.episodes import Episodes
 from diffsr_hub.data.formats import open_dataset
 from diffsr_hub.data.images import Stack, holds_images
+from diffsr_hub.data.part import Part
 from diffsr_hub.data.spaces import difference
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.paths import expanded

@@ -4,13 +4,14 @@ R = Σ_{i<k} γⁱ r_{t+i}, bootstrapped with γᵏ from the observation after s
 episode ends before. `TERMINATED` makes the bootstrap 0; `TRUNCATED` does not (Pardo et al., 2018).
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 GOES_ON, TRUNCATED, TERMINATED = 0, 1, 2
-"""how a step leaves its episode, uint8"""
+"""how a step leaves its episode"""
 
 
 class NStep(NamedTuple):
@@ -20,6 +21,8 @@ class NStep(NamedTuple):
     """`[B]`"""
     last: Tensor
     """`[B]`, int64: the step after whose observation the return bootstraps, counted from the first of its window"""
+    end: Tensor
+    """`[B]`, how that step leaves its episode"""
     bootstrap_discount: Tensor
     """`[B]`"""
 
@@ -29,16 +32,29 @@ def n_step(reward: Tensor, end: Tensor, discount: float) -> NStep:
 
     Args:
         reward: `[B, n]`, of the steps of each window in order; those after an end are not looked at.
-        end: `[B, n]`, uint8: `GOES_ON`, `TRUNCATED` or `TERMINATED`.
+        end: `[B, n]`, of any type: `GOES_ON`, `TRUNCATED` or `TERMINATED`.
         discount: γ.
     """
-    ends_before = (end != GOES_ON).cumsum(1) - (end != GOES_ON).long()
-    counted = ends_before == 0
-    total = torch.zeros_like(reward[:, 0])
-    for i, (r, is_counted) in enumerate(zip(reward.unbind(1), counted.unbind(1), strict=True)):
-        total = total + discount**i * (r * is_counted)
-    steps = counted.sum(1)
-    last = steps - 1
-    terminated = end.gather(1, last.unsqueeze(1)).squeeze(1) == TERMINATED
-    powers = torch.tensor([discount**k for k in range(reward.shape[1] + 1)], device=reward.device)
-    return NStep(total, last, powers[steps] * ~terminated)
+    n = reward.shape[1]
+    if not end.any():  # most windows lie inside an episode, and need a third of the operations
+        last = torch.full_like(end[:, 0], n - 1, dtype=torch.long)
+        return NStep(_total(reward, discount), last, end[:, -1], torch.full_like(reward[:, 0], discount**n))
+    counted = end.cumsum(1) - end == 0
+    last = counted.sum(1) - 1
+    at_last = end.gather(1, last.unsqueeze(1)).squeeze(1)
+    bootstrap_discount = _powers(discount, n, reward.device).index_select(0, last) * (at_last != TERMINATED)
+    return NStep(_total(reward * counted, discount), last, at_last, bootstrap_discount)
+
+
+@lru_cache
+def _powers(discount: float, n: int, device: torch.device) -> Tensor:
+    """γ, γ² and so on up to γⁿ, `[n]`."""
+    return torch.tensor([discount**k for k in range(1, n + 1)], device=device)
+
+
+def _total(reward: Tensor, discount: float) -> Tensor:
+    """Σ γⁱ r, `[B]`, of rewards `[B, n]`."""
+    total, *others = reward.unbind(1)
+    for i, r in enumerate(others, start=1):
+        total = total + discount**i * r
+    return total

@@ -46,10 +46,13 @@ class OfflineData:
         device: torch.device | str = "cpu",
     ) -> None:
         self.episodes, self.n, self.discount, self.examples, self.device = episodes, n, discount, examples, device
-        self.reward, terminated = _worth(episodes, rewards(env_id))
-        self.end = torch.full((len(self),), GOES_ON, dtype=torch.uint8)
-        self.end[episodes.starts + episodes.lengths - 1] = TRUNCATED
-        self.end[terminated] = TERMINATED
+        reward, terminated = _worth(episodes, rewards(env_id))
+        end = torch.full((len(self),), GOES_ON, dtype=torch.uint8)
+        end[episodes.starts + episodes.lengths - 1] = TRUNCATED
+        end[terminated] = TERMINATED
+        self.reward = reward
+        # Every window of n steps as a row of a view; those at the end of the data reach into what is never looked at.
+        self._rewards, self._ends = (torch.cat([c, c.new_zeros(n - 1)]).unfold(0, n, 1) for c in (reward, end))
 
     def __len__(self) -> int:
         return self.episodes.num_transitions
@@ -70,16 +73,17 @@ class OfflineData:
 
     def rows(self, index: Tensor) -> Batch:
         """The transitions of some numbers `[B]`, in the order of the data."""
-        window = (index.unsqueeze(1) + torch.arange(self.n)).clamp(max=len(self) - 1)
-        returns = n_step(self.reward[window], self.end[window], self.discount)
-        first, last = self.episodes.transitions(index), self.episodes.transitions(index + returns.last)
+        reward, end = self._rewards.index_select(0, index), self._ends.index_select(0, index)
+        returns = n_step(reward, end, self.discount)
+        ahead = torch.stack([torch.zeros_like(index), torch.ones_like(index), returns.last + 1], dim=1)
+        obs, action = self.episodes.observations(index, ahead)
         return Batch(
-            obs=first.obs,
-            action=first.action,
-            reward=self.reward[index],
-            next_obs=first.next_obs,
+            obs=obs[:, 0],
+            action=action,
+            reward=reward[:, 0],
+            next_obs=obs[:, 1],
             n_step_return=returns.n_step_return,
-            bootstrap_obs=last.next_obs,
+            bootstrap_obs=obs[:, 2],
             bootstrap_discount=returns.bootstrap_discount,
         ).map(lambda column: column.to(self.device))
 

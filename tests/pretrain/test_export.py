@@ -8,7 +8,7 @@ import torch
 
 from diffsr_hub import DiffSR
 from diffsr_hub.data import Episodes
-from diffsr_hub.data.episodes import Part
+from diffsr_hub.data.part import Part
 from diffsr_hub.diagnostics import residual_table
 from diffsr_hub.errors import UserError
 from pretrain.export import export

@@ -3,7 +3,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffsr_hub.data.episodes import Episodes, Part, split_by_episode
+from diffsr_hub.data.episodes import Episodes
+from diffsr_hub.data.part import Part
+from diffsr_hub.data.split import split_by_episode
 from diffsr_hub.errors import UserError
 from diffsr_hub.transitions import Transitions
 
@@ -152,3 +154,18 @@ def test_every_task_is_split_for_itself() -> None:
         train, validation = split_by_episode(episodes, 0.1, seed)
         assert [len(found) for found in episodes.episodes_by_task(validation)] == [2, 1]
         assert torch.equal(torch.cat([train, validation]).sort().values, torch.arange(22))
+
+
+@pytest.mark.parametrize("parts", [[[3, 4, 5]], [[3, 4], [2], [6, 1]]], ids=["one dataset", "three"])
+def test_observations_some_steps_ahead_are_those_of_the_transitions_there(parts: list[list[int]]) -> None:
+    """In any order, also where each row asks for other steps."""
+    episodes = Episodes([part(lengths, seed=seed) for seed, lengths in enumerate(parts)])
+    index, ahead = torch.tensor([7, 0, 3, 9]), torch.tensor([[0, 1, 2], [0, 1, 3], [0, 1, 1], [1, 1, 2]])
+    if len(parts) == 3:
+        index = torch.tensor([9, 0, 3, 10])
+    obs, action = episodes.observations(index, ahead)
+    for row, (i, steps) in enumerate(zip(index.tolist(), ahead.tolist(), strict=True)):
+        for k, step in enumerate(steps):
+            there = episodes.transitions(torch.tensor([i + max(step - 1, 0)]))
+            assert torch.equal(obs[row, k], (there.next_obs if step else there.obs)[0])
+    assert torch.equal(action, episodes.transitions(index).action)

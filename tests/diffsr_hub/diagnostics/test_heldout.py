@@ -3,7 +3,7 @@ import torch
 
 from diffsr_hub import UserError
 from diffsr_hub.data import Episodes
-from diffsr_hub.data.episodes import Part
+from diffsr_hub.data.part import Part
 from diffsr_hub.diagnostics.heldout import discounted_returns, draw_sample, steps_without_return
 
 

@@ -7,7 +7,7 @@ import torch
 
 from diffsr_hub import DiffSR, UserError
 from diffsr_hub.data import Episodes
-from diffsr_hub.data.episodes import Part
+from diffsr_hub.data.part import Part
 from diffsr_hub.diagnostics import diagnose, random_encoder, residual_table
 from diffsr_hub.diagnostics.heldout import draw_sample
 from diffsr_hub.files.atomic import write_json
