@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from diffsr_hub.errors import UserError
 from diffsr_hub.runs.interrupt import LAUNCHER
 
+LauncherName = Literal["serial", "processes", "ray", "slurm", "submitit-local"]
 POLL_SECONDS = 0.2
 SLURM_DEFAULTS = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 4, "name": "diffsr"}
 
@@ -169,7 +170,7 @@ def on_submitit_local(workers: int, folder: Path, options: Mapping[str, Any]) ->
         yield launch
 
 
-LAUNCHERS: dict[str, Launcher] = {
+LAUNCHERS: dict[LauncherName, Launcher] = {
     "serial": here,
     "processes": here,
     "ray": on_ray,

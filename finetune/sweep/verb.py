@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -18,7 +18,7 @@ from finetune.acting.environments import make
 from finetune.config import SCRATCH
 from finetune.sweep.board import Board
 from finetune.sweep.carry_out import carry_out
-from finetune.sweep.launchers import LAUNCHERS
+from finetune.sweep.launchers import LAUNCHERS, LauncherName
 from finetune.sweep.plan import PlannedRun, arms_of_encoders, plan, read_arms, write_down
 
 DESCRIPTION = """Fine-tune with every combination of tasks, encoders (or arms) and seeds. The same command goes on where
@@ -41,7 +41,7 @@ class SweepConfig:
     """Where the runs go: FOLDER/TASK/ARM/seed-N."""
     settings: dict[str, str | Any] = field(default_factory=dict)
     """Settings of `diffsr finetune` for all runs: --settings.total_steps 30000 --settings.mode frozen …"""
-    launcher: Literal["serial", "processes", "ray", "slurm", "submitit-local"] = "serial"
+    launcher: LauncherName = "serial"
     """Where they run; ray uses the cluster of RAY_ADDRESS or a local one, submitit-local tries Slurm's way here."""
     workers: int = 1
     """Runs at a time; each has one thread."""

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from diffsr_hub.errors import UserError
 from finetune.sweep.carry_out import last_line
-from finetune.sweep.launchers import LAUNCHERS, Launch, Program, execute
+from finetune.sweep.launchers import LAUNCHERS, Launch, LauncherName, Program, execute
 from finetune.sweep.plan import plan, write_down
 
 SAY = "import os; print(os.environ['OMP_NUM_THREADS'], os.getcwd()); raise SystemExit(int(input_code))"
@@ -91,6 +92,7 @@ print("saved", flush=True)
 EXECUTES = """
 import sys
 from pathlib import Path
+from typing import get_args
 from finetune.sweep.launchers import Program, execute
 folder = Path(sys.argv[1])
 execute(Program((sys.executable, "-c", sys.argv[2]), folder=folder, log=folder / "run.log", stop=folder / "stop"))
@@ -185,3 +187,7 @@ def test_an_unknown_option_is_one_line(tmp_path: Path) -> None:
         pass
     with pytest.raises(UserError, match="no launcher options, got x"), LAUNCHERS["serial"](1, tmp_path, {"x": 3}):
         pass
+
+
+def test_every_name_has_a_launcher() -> None:
+    assert set(LAUNCHERS) == set(get_args(LauncherName))
