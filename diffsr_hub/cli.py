@@ -1,9 +1,11 @@
 """`diffsr <verb> …`: one program for every step. Each verb is imported only when it is called."""
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from diffsr_hub import __version__
 from diffsr_hub.errors import UserError, exit_codes, unknown
@@ -38,6 +40,10 @@ VERBS = {
 }
 
 
+_HOME = Path(__file__).resolve().parents[1]
+"""where this package is, with both stages beside it"""
+
+
 @exit_codes()
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb with the arguments after it.
@@ -46,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: the command line without the program's name; None for the process's own.
     """
     verb, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    if verb in ("-h", "--help"):
+    if verb == "help" and rest and rest[0] not in ("help", "-h", "--help"):
+        verb, rest = rest[0], ["--help"]
+    if verb in ("help", "-h", "--help"):
         print(_help())
     elif verb == "--version":
         print(f"diffsr-hub {__version__}")
@@ -58,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(verb: str, arguments: Sequence[str]) -> None:
     module, _, name = VERBS[verb].program.partition(":")
+    _check_ours(module.partition(".")[0])
     try:
         program: Callable[[Sequence[str]], None] = getattr(importlib.import_module(module), name)
         program(arguments)
@@ -68,6 +77,19 @@ def _run(verb: str, arguments: Sequence[str]) -> None:
         extra = VERBS[verb].extra
         command = f"pip install 'diffsr-hub[{extra}]'" if extra else "pip install diffsr-hub"
         raise UserError(f"diffsr {verb} needs the package {missing}, which is not installed: {command}") from error
+
+
+def _check_ours(package: str) -> None:
+    """Refuse a package or a file of somebody else that Python finds in the place of one of the stages."""
+    if package not in ("pretrain", "finetune"):
+        return
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] != _HOME:
+        found = (spec and (spec.origin or "a folder without code")) or "nothing"
+        raise UserError(
+            f"Python finds {found} under the name {package}, which hides the package of diffsr-hub: rename it, start "
+            "the program from another folder, or take its folder out of PYTHONPATH"
+        )
 
 
 def _help() -> str:
@@ -82,7 +104,7 @@ def _help() -> str:
             "verbs:",
             *verbs,
             "",
-            "diffsr VERB --help    what a verb takes",
+            "diffsr help VERB      what a verb takes (so does diffsr VERB --help)",
             "diffsr --version      the installed version",
         ]
     )

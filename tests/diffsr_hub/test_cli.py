@@ -1,4 +1,5 @@
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def ends(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[obje
     return end.value.code, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["help"], ["help", "help"], ["help", "--help"]])
 def test_help_lists_every_verb_on_a_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(arguments)
     out = capsys.readouterr().out
@@ -113,3 +114,40 @@ def test_only_the_verb_that_is_called_is_imported() -> None:
     checkout = Path(cli.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", check], cwd=checkout, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_help_of_a_verb_is_what_the_verb_says(play: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["help", "play"])
+    assert play == [["--help"]]
+    assert ends(["help", "plya"], capsys)[1].endswith("did you mean play?\n")
+
+
+def test_the_package_is_a_program_too() -> None:
+    checkout = Path(cli.__file__).parents[1]
+    command = [sys.executable, "-m", "diffsr_hub", "--version"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    assert done.stdout == f"diffsr-hub {__version__}\n"
+
+
+@pytest.mark.parametrize("package", ["finetune", "pretrain"])
+@pytest.mark.parametrize("content", ["NAME.py", "NAME/__init__.py", "NAME/train.py"])
+def test_a_users_file_of_the_name_of_a_stage_is_named_and_not_run(tmp_path: Path, package: str, content: str) -> None:
+    file = tmp_path / content.replace("NAME", package)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("print('mine')\n", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
+    verb = {"finetune": "sweep", "pretrain": "pretrain"}[package]
+    done = subprocess.run(
+        [sys.executable, "-m", "diffsr_hub", verb, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if content == "NAME/train.py":  # without an __init__.py, a folder hides nothing that comes after it
+        assert done.returncode == 0
+    else:
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"error: Python finds {file} under the name {package}, which hides")
+        assert done.stderr.count("\n") == 1
