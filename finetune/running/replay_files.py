@@ -1,7 +1,7 @@
 """A replay buffer on disk: a file for every checkpoint, with the steps added since the one before.
 
 Files are never changed, so that a crash between two checkpoints leaves the older state whole, also where the ring has
-begun to overwrite itself.
+started to overwrite itself.
 """
 
 from itertools import pairwise

@@ -64,7 +64,7 @@ def stored_state(folder: RunFolder, total_steps: int, num_envs: int) -> dict[str
     state: dict[str, Any] = checkpoint.load(folder.checkpoint)
     if state.get("version") != VERSION:
         raise UserError(
-            f"{folder.path} was begun with another version of diffsr-hub, whose checkpoints this one does not read: "
+            f"{folder.path} was started with another version of diffsr-hub, whose checkpoints this one does not read: "
             "start a new run, or go on with that version"
         )
     step = state["step"]

@@ -49,6 +49,6 @@ class Board:
         """What became of it, and what to do next."""
         lines = [f"failed {name}: {why}" for name, why in self.failures.items()]
         done = sum(state == "done" for state in self.states.values())
-        lines.append(f"{done} of {len(self.states)} runs are finished in {folder}")
+        lines.append(f"{done} of {len(self.states)} runs are complete in {folder}")
         hint = "the same command resumes the others" if self.failures else f"diffsr compare {folder}"
         return "\n".join([*lines, hint])

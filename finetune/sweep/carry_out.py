@@ -74,12 +74,12 @@ def _wait(jobs: Sequence[Future[None]]) -> None:
 
 
 def _see_through(run: PlannedRun, launch: Launch, retries: int, stop: Path, report: Report) -> None:
-    if run.finished:
+    if run.complete:
         return report(run, "done", "before")
     for left in reversed(range(retries + 1)):
         report(run, "running", "again" if run.folder.is_dir() else "")
         code, reason = _attempt(run, launch, stop)
-        if run.finished:
+        if run.complete:
             return report(run, "done", "")
         if stop.exists():
             return report(run, "stopped", reason)
@@ -90,7 +90,7 @@ def _see_through(run: PlannedRun, launch: Launch, retries: int, stop: Path, repo
 
 
 def _attempt(run: PlannedRun, launch: Launch, stop: Path) -> tuple[int | None, str]:
-    """The exit code, None where it was lost; and in one line, why the run ended if it is not finished."""
+    """The exit code, None where it was lost; and in one line, why the run ended if it is not complete."""
     try:
         code = launch(run.program(stop))
     except Exception as error:  # of Ray or Slurm: a lost worker is like a run that died

@@ -36,13 +36,13 @@ class Program:
     stop: Path
     """asks for a stop by existing: the command is sent SIGTERM once, and has all the time it needs to save"""
     resume: tuple[str, ...] = ()
-    """the command where `begun` exists"""
-    begun: Path | None = None
+    """the command where `started` exists"""
+    started: Path | None = None
 
     @property
     def command(self) -> tuple[str, ...]:
         """What to run now: a cluster may start the same job twice."""
-        return self.resume if self.begun is not None and self.begun.is_file() else self.start
+        return self.resume if self.started is not None and self.started.is_file() else self.start
 
 
 Launch = Callable[[Program], int]

@@ -34,7 +34,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One training, which may be finished, begun or still to come."""
+    """One training, which may be complete, started or still to come."""
 
     env: str
     arm: str
@@ -60,12 +60,12 @@ class PlannedRun:
         return self.folder.with_name(f"{self.folder.name}.log")
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether it has a checkpoint."""
         return RunFolder(self.folder).checkpoint.is_file()
 
     @property
-    def finished(self) -> bool:
+    def complete(self) -> bool:
         """Whether it has left its agent, whose folder is written all or nothing."""
         return (RunFolder(self.folder).agent / CONFIG).is_file()
 
@@ -93,7 +93,7 @@ class PlannedRun:
             log=self.log,
             stop=stop,
             resume=(*training, "--resume", str(self.folder)),
-            begun=RunFolder(self.folder).config,
+            started=RunFolder(self.folder).config,
         )
 
 
@@ -178,13 +178,13 @@ def write_down(runs: Sequence[PlannedRun]) -> None:
     What is left of runs that ended before their first checkpoint is removed: they start anew.
 
     Raises:
-        UserError: Settings that no run can have, or not those with which a run was begun.
+        UserError: Settings that no run can have, or not those with which a run was started.
     """
     typed = [run.typed() for run in runs]
     for run, now in zip(runs, typed, strict=True):
         _check_unchanged(run, now)
     for run, now in zip(runs, typed, strict=True):
-        if run.folder.is_dir() and not (run.begun or run.finished):
+        if run.folder.is_dir() and not (run.started or run.complete):
             _remove_unless_in_use(run.folder)
         run.folder.parent.mkdir(parents=True, exist_ok=True)
         write_text(run.config, to_yaml(now))
@@ -210,13 +210,13 @@ def _fill(value: Any, words: Mapping[str, str]) -> Any:
 
 
 def _check_unchanged(run: PlannedRun, typed: Settings) -> None:
-    if not (run.begun or run.finished) or not run.config.is_file():
+    if not (run.started or run.complete) or not run.config.is_file():
         return
     before: dict[str, Any] = yaml.safe_load(run.config.read_text(encoding="utf-8"))
     for name in sorted({*before, *typed} - {"run_dir"}):
         old, new = before.get(name, "its default"), typed.get(name, "its default")
         if old != new:
-            raise UserError(f"{run.folder} was begun with {name}={old}, not {new}: choose another --folder for that")
+            raise UserError(f"{run.folder} was started with {name}={old}, not {new}: choose another --folder for that")
 
 
 def _remove_unless_in_use(folder: Path) -> None:

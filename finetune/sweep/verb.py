@@ -22,7 +22,7 @@ from finetune.sweep.launchers import LAUNCHERS, LauncherName
 from finetune.sweep.plan import PlannedRun, arms_of_encoders, plan, read_arms, write_down
 
 DESCRIPTION = """Fine-tune with every combination of tasks, encoders (or arms) and seeds. The same command goes on where
-it was stopped: finished runs are skipped, begun ones are resumed."""
+it was stopped: complete runs are skipped, started ones are resumed."""
 
 
 @dataclass(frozen=True)

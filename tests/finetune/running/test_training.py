@@ -486,7 +486,7 @@ def test_a_run_of_another_version_is_refused_in_one_line(monkeypatch):
         patch.setattr("finetune.running.saving.VERSION", 1)
         train(total_steps=20)
     with pytest.raises(
-        UserError, match=r"run was begun with another version of diffsr-hub, .*: start a new run"
+        UserError, match=r"run was started with another version of diffsr-hub, .*: start a new run"
     ) as error:
         train(resume=True)
     assert "\n" not in str(error.value)

@@ -39,7 +39,7 @@ def test_the_summary_names_what_failed_and_what_to_do(runs: list[PlannedRun], tm
     board.report(runs[2], "failed", "out of memory")
     assert board.summary(tmp_path).splitlines() == [
         f"failed Hopper-v5 scratch seed 2: out of memory (see {runs[2].log})",
-        f"2 of 3 runs are finished in {tmp_path}",
+        f"2 of 3 runs are complete in {tmp_path}",
         "the same command resumes the others",
     ]
     assert list(board.failures) == ["Hopper-v5 scratch seed 2"]

@@ -76,7 +76,7 @@ def test_a_planned_run_comes_to_its_agent(launch: Launch, tmp_path: Path) -> Non
     (run,) = plan(["InvertedPendulum-v5"], {"scratch": settings}, [0], tmp_path, {})
     write_down([run])
     assert launch(run.program(tmp_path / "stop")) == 0, last_line(run.log)
-    assert run.finished
+    assert run.complete
 
 
 LISTENS = """
@@ -138,10 +138,10 @@ def test_a_program_whose_launcher_is_interrupted_saves_itself_first(tmp_path: Pa
 
 def test_a_job_that_is_started_twice_resumes(tmp_path: Path) -> None:
     says = [(sys.executable, "-c", f"print({word!r})") for word in ("start", "resume")]
-    begun = tmp_path / "config.yaml"
-    program = Program(says[0], tmp_path, tmp_path / "run.log", tmp_path / "stop", resume=says[1], begun=begun)
+    started = tmp_path / "config.yaml"
+    program = Program(says[0], tmp_path, tmp_path / "run.log", tmp_path / "stop", resume=says[1], started=started)
     execute(program)
-    begun.touch()
+    started.touch()
     execute(program)
     assert program.log.read_text() == "start\nresume\n"
 

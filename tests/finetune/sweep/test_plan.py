@@ -75,9 +75,9 @@ def test_a_run_that_was_begun_keeps_its_settings(tmp_path: Path) -> None:
     write_down([run])
     begin(run)
     write_down([run])
-    with pytest.raises(UserError, match="was begun with batch_size=7, not 8: choose another --folder"):
+    with pytest.raises(UserError, match="was started with batch_size=7, not 8: choose another --folder"):
         write_down([one(tmp_path, batch_size=8)])
-    with pytest.raises(UserError, match="was begun with batch_size=7, not its default"):
+    with pytest.raises(UserError, match="was started with batch_size=7, not its default"):
         write_down([one(tmp_path)])
     assert yaml.safe_load(run.config.read_text())["batch_size"] == 7
 
@@ -166,7 +166,7 @@ def test_an_equal_setting_in_other_words_is_no_change(tmp_path: Path) -> None:
     write_down([run])
     begin(run)
     write_down([one(tmp_path, learning_rate="1e-3")])
-    with pytest.raises(UserError, match=r"was begun with learning_rate=0.001, not 0.002"):
+    with pytest.raises(UserError, match=r"was started with learning_rate=0.001, not 0.002"):
         write_down([one(tmp_path, learning_rate="2e-3")])
 
 
