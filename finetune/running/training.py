@@ -243,5 +243,7 @@ class Training:
         self.record.load_state_dict(state["record"])
         self.saving.restore(state, self.replay)
         for i in self.interaction.load_state_dict(state["interaction"]):
-            self.replay.truncate(i)
             self.say(f"environment {i} is not deterministic: it begins a new episode")
+        # Also where that was said before, and the run was stopped before its next step was saved.
+        for i in self.interaction.ended.nonzero()[0].tolist():
+            self.replay.truncate(i)

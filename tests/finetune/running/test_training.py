@@ -504,6 +504,22 @@ def test_an_environment_that_is_not_deterministic_goes_on_in_a_new_episode(monke
     assert found.step == 60 and len(found.replay) == 2 * 28  # two of the newest wait for their return
 
 
+def test_the_end_of_an_episode_that_does_not_go_on_outlasts_another_stop(monkeypatch):
+    """The run is stopped again before a step that could be saved; no transition crosses into the new episode."""
+    Faulty.fault = "noise"
+    for name in ("once", "twice"):
+        with monkeypatch.context() as patch:
+            at_step(patch, 34, interrupt)
+            with pytest.raises(Stopped):
+                train(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_go_on", lambda self: (interrupt(self), self._stop_if_asked()))
+        with pytest.raises(Stopped):
+            train("twice", resume=True)
+    once, twice = (train(name, resume=True).replay for name in ("once", "twice"))
+    assert torch.equal(once.outcome[..., -1], twice.outcome[..., -1])  # how each step leaves its episode
+
+
 def test_a_finished_run_may_be_made_longer():
     train(num_envs=2, total_steps=21)
     found = train(resume=True, num_envs=2, total_steps=40, eval_every=10)
