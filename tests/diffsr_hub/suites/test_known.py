@@ -21,7 +21,7 @@ from finetune.acting.environments import different_episodes, make, make_for_eval
 from finetune.acting.evaluation import evaluate
 from finetune.learning.offline import load_offline
 from tests.finetune.learning.stored import write
-from tests.finetune.toys import OneStep, settings, small_agent
+from tests.finetune.toys import OneStep, small_agent
 from tests.machine import isolate
 
 
@@ -102,8 +102,7 @@ def test_its_rewards_are_given_to_data() -> None:
     write("toy/easy/own-v0", "toys/Easy-v0", episodes=5)
     paid = {}
     for env_id in ("toys/Easy-v0", "toys/Hard-v0"):
-        config = settings(offline_dataset="toy/easy/own-v0", env=env_id)
-        paid[env_id] = load_offline(config, 1, 1, lambda _: None).everything.all().reward
+        paid[env_id] = load_offline(["toy/easy/own-v0"], env_id, sizes=(1, 1), n=1, discount=0.99).reward
     assert torch.equal(2 * paid["toys/Easy-v0"], paid["toys/Hard-v0"])
 
 
