@@ -10,6 +10,7 @@ from diffsr_hub.cards.facts import MISSING
 from diffsr_hub.cards.plain_text import jinja
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.atomic import write_text
+from diffsr_hub.saved.download import check_not_a_run
 from diffsr_hub.saved.file_names import CARD, CONFIG
 from diffsr_hub.saved.kinds import kind_of
 
@@ -35,6 +36,7 @@ def render(folder: Path, source: str = PLACEHOLDER) -> str:
     Raises:
         UserError: A file or a fact is missing.
     """
+    check_not_a_run(folder)
     if not (folder / CONFIG).is_file():
         raise UserError(MISSING.format(folder, CONFIG))
     kind = kind_of(folder / CONFIG)

@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo
 from diffsr_hub.errors import UserError, plain
 from diffsr_hub.files.paths import folder_or_name
 from diffsr_hub.files.strict_json import MAX_JSON_BYTES, read_json
-from diffsr_hub.saved.download import check_cache, check_no_revision
+from diffsr_hub.saved.download import check_cache, check_no_revision, check_not_a_run, check_not_beside_folders
 from diffsr_hub.saved.file_names import CONFIG, DATASET, DIAGNOSTICS, RESULTS, TRAINING
 from diffsr_hub.saved.hub_errors import one_line
 from diffsr_hub.saved.kinds import Kind, kind_of
@@ -87,9 +87,11 @@ def describe(source: str, revision: str | None = None) -> dict[str, str]:
     source = str(folder_or_name(source))
     if os.path.isdir(source):
         check_no_revision(source, revision)
+        check_not_a_run(source)
         folder = Path(source)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir()) if file.is_file()}
         return {"folder": plain(source)} | _contents(folder, sizes)
+    check_not_beside_folders(source, revision)
     check_cache()
     with one_line(f"{source} is not a folder, and the Hub did not describe it"):
         api = HfApi()

@@ -5,6 +5,7 @@ from pathlib import Path
 from diffsr_hub.cards.card import render
 from diffsr_hub.errors import UserError
 from diffsr_hub.files.lfs import check_no_pointer
+from diffsr_hub.saved.download import check_not_a_run
 from diffsr_hub.saved.file_names import CARD, CONFIG
 from diffsr_hub.saved.kinds import Kind, kind_of
 from diffsr_hub.saved.tokens import holds_token
@@ -25,6 +26,7 @@ def publishable(folder: Path, repository: str) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
+    check_not_a_run(folder)
     files = sorted(folder.iterdir())
     _check_plain(files)
     kind = kind_of(folder / CONFIG)

@@ -1,5 +1,6 @@
 """Where a model's files are: in a folder of this machine, or downloaded from the Hub."""
 
+import difflib
 import errno
 import os
 from pathlib import Path
@@ -33,6 +34,7 @@ def find(source: str | Path, *, revision: str | None, local_files_only: bool, to
         return _in_folder(Path(source), CONFIG), _in_folder(Path(source), WEIGHTS)
     if os.path.exists(source):
         raise UserError(f"{source} is a file; give the folder that holds {CONFIG} and {WEIGHTS}")
+    check_not_beside_folders(source, revision)
     try:
         config = _download(str(source), CONFIG, revision, local_files_only, token)
         read_json(config)  # before weights of any size are asked for
@@ -94,10 +96,40 @@ def check_no_revision(folder: str | Path, revision: str | None) -> None:
         raise UserError(f"{folder} is a folder, which has no revisions: leave {revision!r} out")
 
 
+def check_not_beside_folders(source: str | Path, revision: str | None) -> None:
+    """Refuse what is not there although the folder above it is, before the Hub is asked for minutes: a slip of the pen.
+
+    Raises:
+        UserError: `runs/nope`, say, where there is a folder `runs` without it, and no revision is asked for.
+    """
+    above = os.path.dirname(source)
+    if revision is None and above and os.path.isdir(above):
+        inside = sorted(entry.name for entry in os.scandir(above) if entry.is_dir())
+        close = difflib.get_close_matches(os.path.basename(source), inside, n=1)
+        guess = f"; did you mean {os.path.join(above, close[0])}?" if close else ""
+        raise UserError(
+            f"there is no {source} in the folder {above}{guess} (a repository of the Hub that is called like a folder "
+            "here is asked for with its revision, such as main)"
+        )
+
+
+def check_not_a_run(folder: str | Path) -> None:
+    """Refuse the folder of a run in the place of the model inside.
+
+    Raises:
+        UserError: The folder has no configuration, and a model in a folder of its own.
+    """
+    for kind in ("encoder", "agent"):
+        inside = os.path.join(folder, kind)
+        if not os.path.exists(os.path.join(folder, CONFIG)) and os.path.isfile(os.path.join(inside, CONFIG)):
+            raise UserError(f"{folder} is the folder of a run; its {kind} is {inside}")
+
+
 def _in_folder(folder: Path, name: str) -> Path:
     file = folder / name
     if file.is_file():
         return file
+    check_not_a_run(folder)
     pickles = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".pkl", ".ckpt"})
     hint = f"; {', '.join(pickles)} can run code when loaded and is never read" if pickles else ""
     raise UserError(f"{folder} has no {name}{hint}: expected {CONFIG} and {WEIGHTS}")

@@ -15,11 +15,14 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
 from diffsr_hub import DiffSR, UserError
+from diffsr_hub.cards.card import render
 from diffsr_hub.hub.inspect import describe
 from diffsr_hub.hub.publish import publish
+from diffsr_hub.hub.publishable import publishable
 from diffsr_hub.saved import download as download_module
 from diffsr_hub.saved.integrity import as_announced
 from diffsr_hub.saved.kinds import from_pretrained
+from finetune.running.encoder_source import EncoderSource
 from tests.hub.faults import Fault
 from tests.hub.samples import CLIENTS_OWN_WARNING, NAME
 from tests.hub.server import Hub, serve
@@ -274,10 +277,39 @@ def test_a_cache_for_reading_only_serves_what_is_pinned(
 def test_what_is_no_folder_and_no_repository(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "is a file; give the folder" in refusal(tmp_path / "file")
-    assert "neither a folder that exists nor a repository id" in refusal(tmp_path / "nothing" / "here")
+    assert "neither a folder that exists nor a repository id" in refusal(tmp_path / "nothing" / "here" / "either")
     assert "neither a folder that exists nor a repository id" in refusal("x" * 300)
     assert "neither a folder that exists nor a repository id" in refusal("a\0b")
     assert "neither a folder nor cached" in refusal("no-such-org/no-such-encoder", local_files_only=True)
+
+
+@pytest.mark.parametrize("ask", [from_pretrained, describe, EncoderSource.find])
+def test_a_name_beside_folders_is_refused_without_asking_the_hub(
+    hub: Hub, commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[str], Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "hopper").mkdir(parents=True)
+    for wrong, guess in (("runs/hoper", "; did you mean runs/hopper?"), ("runs/x", ""), (f"{tmp_path}/x", "")):
+        with pytest.raises(UserError) as caught:
+            ask(wrong)
+        assert str(caught.value).startswith(f"there is no {wrong} in the folder {os.path.dirname(wrong)}{guess} (")
+    assert hub.requests == []
+    (tmp_path / NAME.partition("/")[0]).mkdir()
+    assert from_pretrained(NAME, revision="main").arguments["obs_dim"] == 3
+
+
+@pytest.mark.parametrize("kind", ["encoder", "agent"])
+@pytest.mark.parametrize(
+    "ask", [from_pretrained, DiffSR.from_pretrained, describe, render, lambda folder: publishable(Path(folder), NAME)]
+)
+def test_the_folder_of_a_run_is_told_from_the_model_inside(
+    tmp_path: Path, kind: str, ask: Callable[[Any], Any]
+) -> None:
+    (tmp_path / kind).mkdir()
+    (tmp_path / kind / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        ask(tmp_path)
+    assert str(caught.value) == f"{tmp_path} is the folder of a run; its {kind} is {tmp_path / kind}"
 
 
 @pytest.mark.parametrize(
