@@ -87,6 +87,7 @@ def test_every_program_prints_so(program):
     ways = (
         "@exit_codes()\ndef main(",
         "with exit_codes():\n",
-        "\n    start(main)",
-    )  # the last is benchmarks/program.py
+        "\n    start(main)",  # of benchmarks/program.py
+        "from diffsr_hub.cli import main\n",
+    )
     assert any(way in text for way in ways)
