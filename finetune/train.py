@@ -98,7 +98,7 @@ def compose(
     )
     if not training.schedule.learns:
         say(f"nothing will be learned: total_steps is not above learning_starts, {config.learning_starts:,}")
-    return Run(training, state, sources(encoder, offline, folder.sources))
+    return Run(training, state, sources(encoder, offline, folder.sources if state else None))
 
 
 def build_agent(config: FinetuneConfig, interaction: Interaction, encoder: EncoderSource | None) -> Agent:

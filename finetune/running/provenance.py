@@ -17,13 +17,13 @@ def command(config: FinetuneConfig) -> str:
     return command_line("finetune", config, always=("encoder", "env"), never=("run_dir", "resume", "progress", "arm"))
 
 
-def sources(encoder: EncoderSource | None, offline: OfflineData | None, file: Path) -> dict[str, Any]:
+def sources(encoder: EncoderSource | None, offline: OfflineData | None, file: Path | None) -> dict[str, Any]:
     """Encoder and datasets of a run, as they were loaded when it began: what `file` notes of a resumed one.
 
     Args:
         encoder: That was loaded; None from scratch, or for a resumed run.
         offline: That was loaded.
-        file: A JSON file of the run folder.
+        file: The note of a run that goes on from its checkpoint; None for one that starts.
 
     Returns:
         `encoder` (`source`, `revision` of a repository, `sha256` of its weights; None from scratch) and `datasets`.
@@ -32,7 +32,7 @@ def sources(encoder: EncoderSource | None, offline: OfflineData | None, file: Pa
         UserError: The datasets are others than when the run began.
     """
     datasets = [] if offline is None else offline.provenance
-    if not file.is_file():
+    if file is None or not file.is_file():
         return {"encoder": None if encoder is None else encoder.record(), "datasets": datasets}
     noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     before, now = _contents(noted["datasets"]), _contents(datasets)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,20 @@ def test_a_resumed_run_names_the_encoder_that_it_began_with(
     train.run(replace(stored, run_dir=None, resume=run, total_steps=40))
     assert read(run / "agent/training.json")["encoder"] == before
     assert from_pretrained(run / "agent").predict(np.zeros(4))[0].shape == (1,)
+
+
+def test_a_run_that_died_before_its_first_checkpoint_names_the_encoder_that_it_starts_with_now(
+    run: Path, encoder: Path, make_encoder: Callable[..., DiffSR]
+) -> None:
+    before = read(run / "agent/training.json")["encoder"]
+    shutil.rmtree(run / "checkpoint")
+    make_encoder(4, 1, seed=5).save_pretrained(encoder)
+    stored = parse(FinetuneConfig, ["--config", str(run / "config.yaml")], prog="", description="")
+    train.run(replace(stored, run_dir=None, resume=run))
+    after = read(run / "agent/training.json")["encoder"]
+    assert (
+        after["sha256"] == hashlib.sha256((encoder / "model.safetensors").read_bytes()).hexdigest() != before["sha256"]
+    )
 
 
 def test_a_film_that_cannot_be_made_costs_a_line_and_not_the_agent(
