@@ -94,12 +94,12 @@ def test_a_sweep_ends_with_1_where_a_run_fails_and_then_goes_on(
     assert end.value.code == 1
     assert "failed   Hopper-v5 lost seed 0: exit code 2: error: " in out
     assert "died" not in out  # the encoder would not be there a second time either
-    assert "1 of 2 runs are finished" in out
+    assert "1 of 2 runs are complete" in out
     arms.write_text("scratch: {encoder: none}\nlost: {encoder: none}\n")
     main(flags)
     out = capsys.readouterr().out
     assert "done     Hopper-v5 scratch seed 0: before" in out
-    assert "2 of 2 runs are finished" in out
+    assert "2 of 2 runs are complete" in out
     assert [(run.arm, run.seed, run.steps[-1]) for run in read_runs([folder])] == [("lost", 0, 30), ("scratch", 0, 30)]
     assert not list(folder.glob(".stop*"))
 
@@ -120,7 +120,7 @@ def test_a_stopped_sweep_saves_its_runs_and_resumes_them(tmp_path: Path) -> None
     assert checkpoint.stat().st_mtime_ns > first  # saved once more
     assert not (checkpoint.parents[1] / "agent").exists()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "1 of 1 runs are finished" in done.stdout
+    assert "1 of 1 runs are complete" in done.stdout
     (run,) = read_runs([tmp_path])
     assert run.steps == (0, 1500, 3000)
 
