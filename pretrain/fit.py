@@ -26,6 +26,7 @@ from torch import Tensor
 from diffsr_hub.data import Episodes, Resolution, load, resolve, split_by_episode
 from diffsr_hub.errors import UserError, exit_codes
 from diffsr_hub.model.encoder import DiffSR
+from diffsr_hub.runs.device import device_name
 from diffsr_hub.runs.interrupt import Stopped
 from pretrain.callbacks import AtomicCheckpointIO, Averaging, Progress, StopWhenAsked
 from pretrain.collect import collect
@@ -33,7 +34,7 @@ from pretrain.config import PretrainConfig
 from pretrain.datamodule import TransitionDataModule
 from pretrain.export import export
 from pretrain.module import LOG_EVERY, DiffSRModule
-from pretrain.provenance import Trained, device_name, facts
+from pretrain.provenance import Trained, facts
 from pretrain.ranks import check_same, cluster_environment, take_turns
 from pretrain.run_folder import RunFolder
 

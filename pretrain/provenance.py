@@ -5,8 +5,6 @@ import platform
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import torch
-
 from diffsr_hub.data import Episodes, Resolution, software
 from diffsr_hub.runs.command import command_line
 from pretrain.config import PretrainConfig
@@ -20,17 +18,12 @@ class Trained(NamedTuple):
     seconds: float
     """of the last start"""
     device: str
-    """see `device_name`"""
+    """see `runs.device.device_name`"""
 
 
 def command(config: PretrainConfig) -> str:
     """The command line that repeats a run: every setting that is not the default."""
     return command_line("pretrain", config, always=("dataset",), never=("run_dir", "resume", "progress"))
-
-
-def device_name(device: torch.device) -> str:
-    """What a reader compares times by: the model of a GPU, or the kind of device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def facts(

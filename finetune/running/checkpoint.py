@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from diffsr_hub.errors import UserError
+from diffsr_hub.errors import UserError, on_one_line
 from diffsr_hub.files.atomic import write_bytes
 
 _TENSOR, _STATE = "__tensor__", "state"
@@ -37,7 +37,7 @@ def load(file: Path) -> Any:
             tensors = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118 (no mapping)
             skeleton = json.loads(stored.metadata()[_STATE])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise unreadable(file, " ".join(str(error).split())) from error
+        raise unreadable(file, on_one_line(error)) from error
     return _put_together(skeleton, tensors)
 
 

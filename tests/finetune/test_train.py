@@ -177,7 +177,8 @@ def toy(**changes: Any) -> list[str]:
         ({"offline_dataset": "hopper/random"}, "observations of 11 and actions of 3 numbers"),
         (
             {"env": "metaworld/reach-v3", "encoder": "none", "eval_episodes": 51},
-            "an evaluation in metaworld/reach-v3 has 50 different episodes, always the same: episodes must be at most",
+            "an evaluation in metaworld/reach-v3 has 50 different episodes, always the same: "
+            "episodes must be at most 50, got 51",
         ),
         ({"total_steps": 0}, "total_steps must be at least 1"),
         ({"num_envs": -1}, "num_envs must be at least 1"),

@@ -50,7 +50,7 @@ def test_the_summary_of_episodes() -> None:
         (["AGENT", "--episodes", "0"], "episodes must be at least 1, got 0"),
         (["AGENT", "--file", "AGENT"], "/agent is a folder; name a file, such as "),
         (["AGENT", "--file", "AGENT/no/out.json"], "/agent/no is no folder; make it, or name another --file"),
-        (["AGENT/nothing"], "there is no "),
+        (["AGENT/nothing"], "/agent/nothing in the folder "),
     ],
 )
 def test_mistakes_are_one_line(
