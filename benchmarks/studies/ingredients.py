@@ -97,7 +97,12 @@ class RawPsi(DiffSRLearner):
     """ψ is not normalised before the critics' frequencies."""
 
     def __init__(self, agent: Agent, *arguments: Any, **keywords: Any) -> None:
-        agent.critic.__class__ = UnnormalizedCritic
+        with torch.random.fork_rng():  # the weights are those of the agent's own critic
+            critic = UnnormalizedCritic(
+                agent.encoder.config.feature_dim, agent.config.critic_frequencies, agent.config.bandwidth
+            )
+        critic.load_state_dict(agent.critic.state_dict())
+        agent.critic = critic
         super().__init__(agent, *arguments, **keywords)
 
 
